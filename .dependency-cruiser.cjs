@@ -1,0 +1,41 @@
+// The rooms of functions/ stand in one row; imports go only to the right.
+const rooms = ['http', 'registry', 'builder', 'layer', 'nix', 'storage', 'oci'];
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+module.exports = {
+  forbidden: [
+    { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
+    ...rooms.slice(1).map((room, index) => ({
+      name: `${room}-imports-only-to-the-right`,
+      severity: 'error',
+      from: { path: `^functions/${room}/` },
+      to: { path: `^functions/(${rooms.slice(0, index + 1).join('|')})/` },
+    })),
+    {
+      name: 'only-index-composes',
+      comment: 'The composition root and the configuration are imported by nobody but index.ts.',
+      severity: 'error',
+      from: { path: '^functions/', pathNot: '^functions/index\\.ts$' },
+      to: { path: '^functions/(index|config)\\.ts$' },
+    },
+    {
+      name: 'functions-need-no-tests',
+      severity: 'error',
+      from: { path: '^(functions|nix)/' },
+      to: { path: '^test/' },
+    },
+    {
+      name: 'only-declared-packages',
+      severity: 'error',
+      from: { path: '^functions/' },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'unknown', 'undetermined'] },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    exclude: { path: '^\\.data/' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'] },
+  },
+};

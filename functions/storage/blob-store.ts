@@ -1,0 +1,115 @@
+import type { Readable, Writable } from 'node:stream';
+import type { Area, ObjectKey } from './object-key.ts';
+
+/**
+ * Where bytes rest. Two kinds of objects lie in a store:
+ *
+ * - **blobs** (`layers/`), of any size, streamed in and out. A blob is written to staging and becomes readable under
+ *   its key in one step, whole or not at all.
+ * - **records** (every other area), small JSON documents, read and written whole.
+ *
+ * What every store keeps to, and `test/storage/conformance.ts` executes:
+ *
+ * 1. A reader sees an object whole or not at all, whatever happens to the writer: abort, crash, full disk.
+ * 2. Creating is exclusive: of any number of creators at once, in any number of processes, one wins.
+ * 3. Replacing is conditional on the generation that was read: nobody's change is lost unseen.
+ * 4. Absence is `undefined` (or `false`), never an error. Every failure is a {@link StorageError} that names the store,
+ *    the key and the cause.
+ * 5. An aborted or failed write leaves nothing readable and nothing staged.
+ */
+export interface BlobStore {
+  /** For messages: `memory`, `folder /srv/store`, `bucket NAME`. */
+  readonly name: string;
+
+  /** An object's length, without its content; undefined when there is none. */
+  stat(key: ObjectKey, options?: IoOptions): Promise<ObjectStat | undefined>;
+
+  /** A blob's content, or the part of it in `range`; undefined when there is none. The caller reads it to its end or destroys it. */
+  read(key: ObjectKey, options?: ReadOptions): Promise<ObjectContent | undefined>;
+
+  /** Opens a place in staging for one blob whose key is not known yet. */
+  stage(options?: IoOptions): Promise<Staging>;
+
+  /** A record, whole; undefined when there is none. */
+  readRecord(key: ObjectKey, options?: IoOptions): Promise<StoredRecord | undefined>;
+
+  /** Creates a record. False when one exists: the caller reads the winner's and goes on with that. */
+  createRecord(key: ObjectKey, bytes: Uint8Array, options?: IoOptions): Promise<boolean>;
+
+  /** Replaces the record whose generation was read. False when it has changed (or gone) since: read again. */
+  replaceRecord(key: ObjectKey, bytes: Uint8Array, generation: Generation, options?: IoOptions): Promise<boolean>;
+
+  /** Removes an object, with `generation` only while it is still that one. False when there was none (or another). */
+  delete(key: ObjectKey, options?: IoOptions & { generation?: Generation }): Promise<boolean>;
+
+  /** The objects of an area, in byte order of their names. */
+  list(area: Area, options?: IoOptions): AsyncIterable<{ readonly key: ObjectKey } & ObjectStat>;
+}
+
+export interface IoOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Identifies one version of one object; opaque. */
+export type Generation = string;
+
+export interface ObjectStat {
+  readonly sizeBytes: number;
+  readonly generation: Generation;
+}
+
+/** Bytes `start` to `end`, both inclusive, as in an HTTP range; the caller has checked them against the length. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface ReadOptions extends IoOptions {
+  readonly range?: ByteRange | undefined;
+}
+
+export interface ObjectContent {
+  /** Length of the whole object, also when a part of it is read. */
+  readonly sizeBytes: number;
+  readonly stream: Readable;
+}
+
+export interface StoredRecord {
+  readonly bytes: Buffer;
+  readonly generation: Generation;
+}
+
+/** A blob on its way. Exactly one of `publish` and `discard` ends it. */
+export interface Staging {
+  /** Takes the content; end it (`pipeline` does) before `publish`. */
+  readonly writable: Writable;
+
+  /**
+   * Makes what was written readable under `key`, in one step. When an object is there already it is compared:
+   * equal content is success, other content (a fragment, a wrong one) is replaced.
+   *
+   * @returns what happened, so that the caller can log a replacement
+   */
+  publish(key: ObjectKey, options?: IoOptions): Promise<'created' | 'existed' | 'replaced'>;
+
+  /** Removes what was written. Never fails for a staging that is gone already. */
+  discard(): Promise<void>;
+}
+
+/** Records are read whole, up to this length; a longer one is an error. */
+export const MAX_RECORD_BYTES = 64 * 1024 * 1024;
+
+/** A store failed at something that should have worked. */
+export class StorageError extends Error {
+  readonly code = 'STORAGE';
+  override readonly name = 'StorageError';
+  readonly store: string;
+  readonly key: string;
+
+  /** @param action what was tried, as a verb: `read`, `publish`, ... */
+  constructor(store: string, action: string, key: string, cause: unknown) {
+    super(`${store}: cannot ${action} ${key}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    this.store = store;
+    this.key = key;
+  }
+}
