@@ -13,7 +13,10 @@ const FORMAT = 'nixery-run folder 1\0';
  *
  * @throws Error of the file system when something cannot be read, or is neither file, folder nor link
  */
-export async function folderRevision(folder: string, options: { signal?: AbortSignal | undefined } = {}): Promise<string> {
+export async function folderRevision(
+  folder: string,
+  options: { signal?: AbortSignal | undefined } = {},
+): Promise<string> {
   const hash = createHash('sha256').update(FORMAT);
   // Every field ends with a zero byte or has its length before it, so fields never run together.
   async function add(path: string): Promise<void> {

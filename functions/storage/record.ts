@@ -28,7 +28,14 @@ export async function findRecord<T>(
   const parsed = schema.safeParse(json);
   return parsed.success
     ? { kind: 'found', value: parsed.data, generation }
-    : { kind: 'broken', reason: parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ').slice(0, 500), generation };
+    : {
+        kind: 'broken',
+        reason: parsed.error.issues
+          .map((issue) => `${issue.path.join('.')}: ${issue.message}`)
+          .join('; ')
+          .slice(0, 500),
+        generation,
+      };
 }
 
 /**
