@@ -14,8 +14,9 @@ import type { Area, ObjectKey } from './object-key.ts';
  * 2. Creating is exclusive: of any number of creators at once, in any number of processes, one wins.
  * 3. Replacing is conditional on the generation that was read: nobody's change is lost unseen.
  * 4. Absence is `undefined` (or `false`), never an error. Every failure is a {@link StorageError} that names the store,
- *    the key and the cause.
+ *    the key and the cause; that goes for errors of the streams, too.
  * 5. An aborted or failed write leaves nothing readable and nothing staged.
+ * 6. An aborted call rejects with the signal's reason; an aborted stream is destroyed with an `AbortError`.
  */
 export interface BlobStore {
   /** For messages: `memory`, `folder /srv/store`, `bucket NAME`. */
@@ -58,7 +59,10 @@ export interface ObjectStat {
   readonly generation: Generation;
 }
 
-/** Bytes `start` to `end`, both inclusive, as in an HTTP range; the caller has checked them against the length. */
+/**
+ * Bytes `start` to `end`, both inclusive, as in an HTTP range. The caller has checked them against the length: a range
+ * that is not within the object is a {@link StorageError}, never a shorter answer.
+ */
 export interface ByteRange {
   readonly start: number;
   readonly end: number;
@@ -79,7 +83,7 @@ export interface StoredRecord {
   readonly generation: Generation;
 }
 
-/** A blob on its way. Exactly one of `publish` and `discard` ends it. */
+/** A blob on its way. `publish` ends it, also when it fails; otherwise `discard` does. */
 export interface Staging {
   /** Takes the content; end it (`pipeline` does) before `publish`. */
   readonly writable: Writable;
@@ -92,7 +96,7 @@ export interface Staging {
    */
   publish(key: ObjectKey, options?: IoOptions): Promise<'created' | 'existed' | 'replaced'>;
 
-  /** Removes what was written. Never fails for a staging that is gone already. */
+  /** Removes what was written. Does nothing for a staging that is gone or published already. */
   discard(): Promise<void>;
 }
 

@@ -26,6 +26,18 @@ const NAME = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,199}$/;
  * @throws RangeError for any other name: names are made by the program and never by a caller, so that is a defect
  */
 export function objectKey(area: Area, name: string): ObjectKey {
-  if (!NAME.test(name)) throw new RangeError(`not a name for an object in ${area}/: ${JSON.stringify(name)}`);
-  return `${area}/${name}` as ObjectKey;
+  const key = parseObjectKey(area, name);
+  if (key === undefined) throw new RangeError(`not a name for an object in ${area}/: ${JSON.stringify(name)}`);
+  return key;
+}
+
+/** The key of what lies in `area` under `name`, or undefined when it is nothing that {@link objectKey} would name. */
+export function parseObjectKey(area: Area, name: string): ObjectKey | undefined {
+  return NAME.test(name) ? (`${area}/${name}` as ObjectKey) : undefined;
+}
+
+/** The area and the name that a key was made of. */
+export function splitObjectKey(key: ObjectKey): { readonly area: Area; readonly name: string } {
+  const slash = key.indexOf('/');
+  return { area: key.slice(0, slash) as Area, name: key.slice(slash + 1) };
 }
