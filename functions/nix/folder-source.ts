@@ -1,0 +1,67 @@
+import { access, readlink, realpath } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { folderRevision } from './folder-revision.ts';
+import { COMMIT, LATEST, type PackageSource, type Pin, SourceError } from './source.ts';
+
+/** `NIXERY_PKGS_PATH`: a folder with a `default.nix`. It has one revision, a hash of what lies in it now. */
+function plainFolder(path: string): PackageSource {
+  return {
+    description: path,
+    identity: { kind: 'folder' },
+    async pin(reference, { signal } = {}) {
+      const revision = await folderRevision(path, { signal });
+      if (reference === LATEST || reference === revision) return { kind: 'pinned', revision };
+      return { kind: 'unknown', message: `a folder of packages knows ${LATEST} and ${revision} only` };
+    },
+    at: () => ({ kind: 'folder', path }),
+  };
+}
+
+/**
+ * A folder of package sets: each lies in a folder that is named by its revision, and the link `latest` leads to the
+ * newest. Tags are `latest` and the revisions. A set never changes; its name is checked against its content once.
+ */
+function folderOfRevisions(path: string): PackageSource {
+  const checked = new Set<string>();
+  return {
+    description: path,
+    identity: { kind: 'folder' },
+    async pin(reference, { signal } = {}): Promise<Pin> {
+      const revision = reference === LATEST ? basename(await readlink(join(path, LATEST))) : reference;
+      if (!COMMIT.test(revision) || !(await exists(join(path, revision, 'default.nix')))) {
+        return { kind: 'unknown', message: `there is no revision ${JSON.stringify(revision)} of this package set` };
+      }
+      if (!checked.has(revision)) {
+        const actual = await folderRevision(join(path, revision), { signal });
+        if (actual !== revision) throw new SourceError(`${join(path, revision)} was changed: its content is ${actual}`);
+        checked.add(revision);
+      }
+      return { kind: 'pinned', revision };
+    },
+    at: (revision) => ({ kind: 'folder', path: join(path, revision) }),
+  };
+}
+
+/**
+ * The package source in a folder, of either kind.
+ *
+ * @throws SourceError when the folder is none, or holds no package set
+ */
+export async function folderSource(path: string): Promise<PackageSource> {
+  const real = await realpath(path).catch((error: unknown) => {
+    throw new SourceError(`cannot open the package folder ${path}: ${String(error)}`);
+  });
+  if (await exists(join(real, 'default.nix'))) return plainFolder(real);
+  if (await exists(join(real, LATEST, 'default.nix'))) return folderOfRevisions(real);
+  throw new SourceError(`${path} holds no package set: there is no default.nix in it`);
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch {
+    // Whatever keeps it from being read, it is not there for us.
+    return false;
+  }
+}

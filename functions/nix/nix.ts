@@ -1,0 +1,24 @@
+import type { RunOptions } from './process.ts';
+
+/** How Nix is asked: the same for every call of one program. */
+export interface Nix {
+  /** Folder of `resolve.nix` and the other expressions. */
+  readonly expressions: string;
+  /** The whole environment of Nix's processes; nothing of the program's own gets in. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** What one call may take. */
+export type NixCall = Omit<RunOptions, 'env'>;
+
+/** Nix's own message in what it printed: the text behind the last `error:`, without where in which file. */
+export function nixMessage(logTail: readonly string[]): string {
+  const last = logTail.findLastIndex((line) => /^\s*error:/.test(line));
+  if (last === -1) return logTail.slice(-10).join('\n');
+  const lines = [(logTail[last] ?? '').replace(/^\s*error:\s*/, '')];
+  for (const line of logTail.slice(last + 1)) {
+    if (/^\s*(at |\(use |\d*\|)/.test(line) || line.includes('…')) break;
+    lines.push(line);
+  }
+  return lines.join('\n').trim();
+}

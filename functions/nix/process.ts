@@ -1,0 +1,103 @@
+import { execa, ExecaError } from 'execa';
+
+/** How a process ended when it did not end well. */
+export type ProcessFailure = 'not-found' | 'exit' | 'timeout' | 'aborted' | 'output-too-long';
+
+/** A program that was asked for something did not do it. */
+export class ProcessError extends Error {
+  readonly code = 'PROCESS';
+  override readonly name = 'ProcessError';
+  readonly failure: ProcessFailure;
+  readonly command: string;
+  /** The last lines of stderr, oldest first: at most {@link LOG_LINES} of at most {@link LOG_LINE_CHARACTERS} each. */
+  readonly logTail: readonly string[];
+
+  constructor(failure: ProcessFailure, command: string, logTail: readonly string[], cause?: unknown) {
+    super(`${command}: ${EXPLANATION[failure]}${logTail.length > 0 ? `: ${logTail.at(-1) ?? ''}` : ''}`, { cause });
+    this.failure = failure;
+    this.command = command;
+    this.logTail = logTail;
+  }
+}
+
+const EXPLANATION: Record<ProcessFailure, string> = {
+  'not-found': 'there is no such program',
+  exit: 'failed',
+  timeout: 'took too long',
+  aborted: 'was stopped',
+  'output-too-long': 'printed more than it may',
+};
+
+/** Lines of stderr that are kept for the error. */
+export const LOG_LINES = 100;
+const LOG_LINE_CHARACTERS = 1000;
+/** A closure of ten thousand paths takes about 8 MB of JSON. */
+const MAX_STDOUT_BYTES = 256 * 1024 * 1024;
+/** Between SIGTERM and SIGKILL: Nix ends its builders and unlocks their outputs. */
+const KILL_DELAY_MS = 5_000;
+
+export interface RunOptions {
+  readonly env: Readonly<Record<string, string>>;
+  /** How long it may take, in milliseconds. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Runs a program to its end and gives what it printed. Both pipes are drained all the time, whatever it prints. An
+ * abort or a timeout ends its whole process group: SIGTERM first, SIGKILL five seconds later.
+ *
+ * @throws ProcessError when it does not exit with 0
+ */
+export async function run(command: string, args: readonly string[], options: RunOptions): Promise<string> {
+  const tail = logTail();
+  try {
+    const subprocess = execa(command, args, {
+      env: { ...options.env },
+      extendEnv: false,
+      stdin: 'ignore',
+      buffer: { stdout: true, stderr: false },
+      maxBuffer: { stdout: MAX_STDOUT_BYTES },
+      killDescendants: true,
+      forceKillAfterDelay: KILL_DELAY_MS,
+      ...(options.timeoutMs !== undefined && { timeout: Math.max(1, Math.ceil(options.timeoutMs)) }),
+      ...(options.signal && { cancelSignal: options.signal }),
+    });
+    subprocess.stderr.on('data', tail.add);
+    const { stdout } = await subprocess;
+    return stdout;
+  } catch (error) {
+    throw error instanceof ExecaError ? new ProcessError(failureOf(error), command, tail.lines(), error) : error;
+  }
+}
+
+/** Keeps the end of what is added, in bounded memory, however long its lines are. */
+function logTail(): { add: (chunk: Buffer) => void; lines: () => string[] } {
+  const limitBytes = LOG_LINES * LOG_LINE_CHARACTERS;
+  let chunks: Buffer[] = [];
+  let lengthBytes = 0;
+  return {
+    add(chunk) {
+      chunks.push(chunk);
+      lengthBytes += chunk.length;
+      if (lengthBytes < 2 * limitBytes) return;
+      chunks = [Buffer.concat(chunks).subarray(-limitBytes)];
+      lengthBytes = limitBytes;
+    },
+    lines: () =>
+      Buffer.concat(chunks)
+        .toString()
+        .split('\n')
+        .filter((line) => line.trim() !== '')
+        .slice(-LOG_LINES)
+        .map((line) => line.slice(0, LOG_LINE_CHARACTERS)),
+  };
+}
+
+function failureOf(error: Pick<ExecaError, 'isCanceled' | 'timedOut' | 'isMaxBuffer' | 'code'>): ProcessFailure {
+  if (error.isCanceled) return 'aborted';
+  if (error.timedOut) return 'timeout';
+  if (error.isMaxBuffer) return 'output-too-long';
+  if (error.code === 'ENOENT') return 'not-found';
+  return 'exit';
+}

@@ -1,0 +1,176 @@
+import { z } from 'zod';
+import type { System } from '../oci/platform.ts';
+import { nearMatches } from './near-matches.ts';
+import { type Nix, type NixCall, nixMessage } from './nix.ts';
+import { ProcessError, run } from './process.ts';
+import type { NixSource } from './source.ts';
+import { parseStorePath, type StorePath } from './store-path.ts';
+
+const storePath = z.string().transform((text, context): StorePath => {
+  const path = parseStorePath(text);
+  if (path !== undefined) return path;
+  context.issues.push({ code: 'custom', message: 'not a store path', input: text });
+  return z.NEVER;
+});
+
+const outputSchema = z.object({ name: z.string(), drvPath: storePath, path: storePath });
+const foundSchema = z.object({
+  kind: z.literal('found'),
+  attribute: z.string(),
+  attributePath: z.string(),
+  name: z.string(),
+  version: z.string().nullable(),
+  mainProgram: z.string().nullable(),
+  priority: z.number().int().nullable(),
+  outputs: z.array(outputSchema).min(1),
+});
+
+/** The JSON of `nix/resolve.nix`, version 1. */
+const evaluationSchema = z.object({
+  version: z.literal(1),
+  attributes: z.array(
+    z.discriminatedUnion('kind', [
+      foundSchema,
+      z.object({ kind: z.literal('not-found'), attribute: z.string(), candidates: z.array(z.string()) }),
+      z.object({ kind: z.literal('package-set'), attribute: z.string(), attributePath: z.string() }),
+      z.object({
+        kind: z.literal('not-a-package'),
+        attribute: z.string(),
+        attributePath: z.string(),
+        type: z.string(),
+      }),
+      z.object({
+        kind: z.enum(['unfree', 'broken', 'insecure', 'unsupported']),
+        attribute: z.string(),
+        attributePath: z.string(),
+        reasons: z.array(z.string()),
+      }),
+      z.object({ kind: z.literal('failed'), attribute: z.string(), path: z.array(z.string()) }),
+    ]),
+  ),
+});
+type Evaluated = z.infer<typeof evaluationSchema>['attributes'][number];
+
+/** One output of a derivation, and where it will be. */
+export type Output = z.infer<typeof outputSchema>;
+
+/** A derivation that an attribute names. `version`, `mainProgram` and `priority` are null where the package does not say. */
+export type FoundPackage = z.infer<typeof foundSchema>;
+
+/** What became of an attribute name. */
+export type Resolution = FoundPackage | UnknownAttribute | RefusedAttribute;
+
+export interface UnknownAttribute {
+  readonly kind: 'not-found';
+  readonly attribute: string;
+  /** What the person may have meant, best first, at most five. */
+  readonly nearMatches: readonly string[];
+}
+
+export interface RefusedAttribute {
+  readonly kind:
+    'package-set' | 'not-a-package' | 'unfree' | 'broken' | 'insecure' | 'unsupported' | 'evaluation-failed';
+  readonly attribute: string;
+  /** A sentence for the person who asked. */
+  readonly message: string;
+}
+
+export interface ResolveRequest {
+  readonly source: NixSource;
+  readonly system: System;
+  readonly attributes: readonly string[];
+}
+
+/**
+ * Resolves all names in one evaluation; the answers stand in the order of the names. Only when Nix gives up on the whole
+ * is each name evaluated alone, to tell which one it was.
+ *
+ * @throws ProcessError when Nix is not there, is stopped or takes too long
+ */
+export async function resolve(nix: Nix, request: ResolveRequest, call: NixCall = {}): Promise<readonly Resolution[]> {
+  let evaluated: readonly Evaluated[];
+  try {
+    const json = await evaluate(nix, 'resolve.nix', request.source, request, ['--strict', '--json'], call);
+    evaluated = evaluationSchema.parse(JSON.parse(json)).attributes;
+  } catch (error) {
+    if (!(error instanceof ProcessError) || error.failure !== 'exit') throw error;
+    const [only, ...others] = request.attributes;
+    if (only === undefined) throw error;
+    if (others.length === 0) return [evaluationFailed(only, error)];
+    const alone: Resolution[] = [];
+    for (const attribute of request.attributes) {
+      alone.push(...(await resolve(nix, { ...request, attributes: [attribute] }, call)));
+    }
+    return alone;
+  }
+  const resolutions: Resolution[] = [];
+  for (const one of evaluated) resolutions.push(await conclude(nix, request, one, call));
+  return resolutions;
+}
+
+async function conclude(nix: Nix, request: ResolveRequest, one: Evaluated, call: NixCall): Promise<Resolution> {
+  const { attribute } = one;
+  switch (one.kind) {
+    case 'found':
+      return one;
+    case 'not-found':
+      return { kind: one.kind, attribute, nearMatches: nearMatches(attribute, one.candidates) };
+    case 'package-set':
+      return { kind: one.kind, attribute, message: `${one.attributePath} is a package set, not a package` };
+    case 'not-a-package':
+      return {
+        kind: one.kind,
+        attribute,
+        message: `${one.attributePath} is no package but a ${one.type}${one.type === 'set' ? '; name something in it, with a dot' : ''}`,
+      };
+    case 'unfree':
+    case 'broken':
+    case 'insecure':
+    case 'unsupported': {
+      const reasons = one.reasons.length > 0 ? `: ${one.reasons.join(', ')}` : '';
+      return { kind: one.kind, attribute, message: `${one.attributePath} is marked as ${one.kind}${reasons}` };
+    }
+    case 'failed': {
+      const { source, system } = request;
+      try {
+        await evaluate(nix, 'explain.nix', source, { source, system, path: one.path }, [], call);
+      } catch (error) {
+        if (error instanceof ProcessError && error.failure === 'exit') return evaluationFailed(attribute, error);
+        throw error;
+      }
+      const message = `${one.path.join('.')} is a derivation without a name or an output`;
+      return { kind: 'evaluation-failed', attribute, message };
+    }
+    default:
+      throw new RangeError(`no such outcome: ${JSON.stringify(one satisfies never)}`);
+  }
+}
+
+function evaluationFailed(attribute: string, error: ProcessError): RefusedAttribute {
+  return {
+    kind: 'evaluation-failed',
+    attribute,
+    message: `${attribute} cannot be evaluated: ${nixMessage(error.logTail)}`,
+  };
+}
+
+function evaluate(
+  nix: Nix,
+  file: string,
+  source: NixSource,
+  request: object,
+  flags: readonly string[],
+  call: NixCall,
+): Promise<string> {
+  // Evaluation reads the expressions and the package set and nothing else, so that the revision is the whole truth.
+  const confined = ['--option', 'restrict-eval', 'true', '-I', nix.expressions];
+  const open = source.kind === 'folder' ? ['-I', source.path] : ['--option', 'allowed-uris', source.url];
+  return run(
+    'nix-instantiate',
+    [
+      ...['--eval', '--read-write-mode', ...flags, ...confined, ...open, `${nix.expressions}/${file}`],
+      ...['--argstr', 'request', JSON.stringify(request)],
+    ],
+    { ...call, env: nix.environment },
+  );
+}

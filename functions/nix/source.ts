@@ -1,0 +1,41 @@
+/** What `nix/load.nix` takes: where a package set is, at one revision. */
+export type NixSource =
+  | { readonly kind: 'folder'; readonly path: string }
+  | { readonly kind: 'git'; readonly url: string; readonly revision: string }
+  | { readonly kind: 'tarball'; readonly url: string };
+
+/** What a reference (an image's tag) means to a source. */
+export type Pin =
+  | { readonly kind: 'pinned'; readonly revision: string }
+  /** The source answered and knows no such reference. */
+  | { readonly kind: 'unknown'; readonly message: string };
+
+/** Where packages come from: a channel, a git repository or a folder. */
+export interface PackageSource {
+  /** For people: logs, labels and messages. Without credentials. */
+  readonly description: string;
+  /** What distinguishes this source in keys, beside the revision. */
+  readonly identity: Readonly<Record<string, string>>;
+  /**
+   * The revision that a reference means now. `latest` is always known.
+   *
+   * @throws SourceError when the source does not answer
+   */
+  pin(reference: string, options?: { signal?: AbortSignal | undefined }): Promise<Pin>;
+  /** The package set at a revision that {@link pin} gave. */
+  at(revision: string): NixSource;
+}
+
+/** A package source did not answer, or not as it should. */
+export class SourceError extends Error {
+  readonly code = 'SOURCE';
+  override readonly name = 'SourceError';
+}
+
+/** The tag that means what the source was configured with. */
+export const LATEST = 'latest';
+
+/** A full commit. */
+export const COMMIT = /^[0-9a-f]{40}$/;
+/** What git takes for an abbreviated commit. */
+export const SHORT_COMMIT = /^[0-9a-f]{7,39}$/;
