@@ -1,0 +1,72 @@
+import { randomUUID } from 'node:crypto';
+import { type FileHandle, link, open, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** Whether the file system failed with one of these codes. */
+export function isErrno(error: unknown, ...codes: readonly string[]): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'code' in error && codes.includes(String(error.code));
+}
+
+/** What `reading` resolves to, or undefined when there is no such file. */
+export async function ifThere<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+/** Gives the file `path` a second name, in one step. False when the name is taken, by whatever process. */
+export async function linkNew(path: string, name: string): Promise<boolean> {
+  try {
+    await link(path, name);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'EEXIST')) return false;
+    throw error;
+  }
+}
+
+/** Makes the names in a folder survive a crash of the machine. */
+export async function syncFolder(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Writes all of `bytes` behind what was written before: one write(2) may take less, near the end of a disk. */
+export async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let offset = 0; offset < bytes.byteLength;) {
+    const { bytesWritten } = await handle.write(bytes, offset, bytes.byteLength - offset);
+    offset += bytesWritten;
+  }
+}
+
+/**
+ * Writes a temporary file that is whole and on the disk, lets `use` link or rename it, and removes what is left of it.
+ *
+ * @param folder staging, in the same file system as where the file is to go
+ */
+export async function withTemporaryFile<T>(
+  folder: string,
+  bytes: Uint8Array,
+  use: (path: string) => Promise<T>,
+): Promise<T> {
+  const path = join(folder, randomUUID());
+  const handle = await open(path, 'wx');
+  try {
+    try {
+      await writeAll(handle, bytes);
+      await handle.datasync();
+    } finally {
+      await handle.close();
+    }
+    return await use(path);
+  } finally {
+    await rm(path, { force: true });
+  }
+}

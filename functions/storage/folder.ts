@@ -1,0 +1,260 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { type BigIntStats, renameSync, unlinkSync } from 'node:fs';
+import { type FileHandle, open, readdir, rm, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { addAbortSignal } from 'node:stream';
+import {
+  type BlobStore,
+  type Generation,
+  type IoOptions,
+  MAX_RECORD_BYTES,
+  type ObjectStat,
+  type Staging,
+  StorageError,
+  type StoredRecord,
+} from './blob-store.ts';
+import { ifThere, linkNew, syncFolder, withTemporaryFile } from './folder-file.ts';
+import { type FolderLock, withFolderLock } from './folder-lock.ts';
+import { fileReadable, fileWritable, sameContent } from './folder-stream.ts';
+import { type ObjectKey, parseObjectKey, splitObjectKey } from './object-key.ts';
+
+/** Where a folder store stages; locks lie there, too. */
+export const STAGING_FOLDER = 'uploads';
+
+export interface FolderStoreOptions {
+  /** After how long the lock of a killed process is taken over; default 5,000 ms. */
+  readonly staleLockMs?: number;
+}
+
+/**
+ * A store in a folder that {@link prepareFolder} prepared, `AREA/NAME` a file each. Any number of processes may share it.
+ *
+ * After a crash of the machine every object is whole or absent, and what was answered as published is there: files are
+ * synced before they get their name, and then the folder is (about 4 ms an object on a virtual disk, in parallel).
+ *
+ * A generation is the file's inode, time of modification and, for records, the SHA-256 of its content: for these no two
+ * writes look alike that differ. Blobs are large and compared when they are published, so theirs has the length instead.
+ */
+export function folderStore(path: string, { staleLockMs }: FolderStoreOptions = {}): BlobStore {
+  const root = resolve(path);
+  const name = `folder ${root}`;
+  const staging = join(root, STAGING_FOLDER);
+  const fileOf = (key: ObjectKey): string => join(root, key);
+  const folderOf = (key: ObjectKey): string => join(root, splitObjectKey(key).area);
+
+  /** Runs `body`; what it throws becomes the signal's reason or a StorageError. */
+  async function run<T>(
+    action: string,
+    key: string,
+    signal: AbortSignal | undefined,
+    body: () => Promise<T>,
+  ): Promise<T> {
+    signal?.throwIfAborted();
+    try {
+      return await body();
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw error instanceof StorageError ? error : new StorageError(name, action, key, error);
+    }
+  }
+
+  function locked<T>(key: ObjectKey, options: IoOptions, body: (lock: FolderLock) => Promise<T>): Promise<T> {
+    return withFolderLock(join(staging, `${key.replace('/', '.')}.lock`), body, {
+      signal: options.signal,
+      staleLockMs,
+    });
+  }
+
+  async function readRecord(key: ObjectKey): Promise<StoredRecord | undefined> {
+    const handle = await ifThere(open(fileOf(key), 'r'));
+    if (handle === undefined) return undefined;
+    try {
+      const stats = await handle.stat({ bigint: true });
+      checkRecordLength(Number(stats.size));
+      const bytes = await handle.readFile();
+      return { bytes, generation: generationOf(key, stats, bytes) };
+    } finally {
+      await handle.close();
+    }
+  }
+
+  async function statObject(key: ObjectKey): Promise<ObjectStat | undefined> {
+    if (!isBlob(key)) {
+      const record = await readRecord(key);
+      return record && { sizeBytes: record.bytes.length, generation: record.generation };
+    }
+    const stats = await ifThere(stat(fileOf(key), { bigint: true }));
+    return stats && { sizeBytes: Number(stats.size), generation: generationOf(key, stats) };
+  }
+
+  /** Lets the file `temporary` take the place of the object while that is still of this generation. */
+  function replace(key: ObjectKey, temporary: string, generation: Generation, options: IoOptions): Promise<boolean> {
+    return locked(key, options, async (lock) => {
+      if ((await statObject(key))?.generation !== generation) return false;
+      checkHeld(lock);
+      renameSync(temporary, fileOf(key));
+      await syncFolder(folderOf(key));
+      return true;
+    });
+  }
+
+  async function publish(
+    key: ObjectKey,
+    temporary: string,
+    handle: FileHandle,
+    options: IoOptions,
+  ): Promise<'created' | 'existed' | 'replaced'> {
+    for (let isSynced = false; ;) {
+      options.signal?.throwIfAborted();
+      const old = await compare(key, handle, options);
+      if (old?.isSame) return 'existed';
+      if (!isSynced) await handle.datasync();
+      isSynced = true;
+      if (old) {
+        if (await replace(key, temporary, old.generation, options)) return 'replaced';
+      } else if (await linkNew(temporary, fileOf(key))) {
+        await syncFolder(folderOf(key));
+        return 'created';
+      }
+    }
+  }
+
+  /** What lies under the key, compared with an open file; undefined when nothing does. */
+  async function compare(
+    key: ObjectKey,
+    handle: FileHandle,
+    { signal }: IoOptions,
+  ): Promise<{ isSame: boolean; generation: Generation } | undefined> {
+    const old = await ifThere(open(fileOf(key), 'r'));
+    if (old === undefined) return undefined;
+    try {
+      const [stats, { size }] = await Promise.all([old.stat({ bigint: true }), handle.stat()]);
+      const isSame = Number(stats.size) === size && (await sameContent(handle, old, size, signal));
+      return { isSame, generation: generationOf(key, stats) };
+    } finally {
+      await old.close();
+    }
+  }
+
+  return {
+    name,
+
+    stat: (key, { signal } = {}) => run('stat', key, signal, () => statObject(key)),
+
+    read: (key, { signal, range } = {}) =>
+      run('read', key, signal, async () => {
+        const handle = await ifThere(open(fileOf(key), 'r'));
+        if (handle === undefined) return undefined;
+        try {
+          const stats = await handle.stat();
+          if (!stats.isFile()) throw new Error('it is not a file');
+          const sizeBytes = stats.size;
+          if (range && !(range.start >= 0 && range.start <= range.end && range.end < sizeBytes)) {
+            throw new Error(`no bytes ${range.start} to ${range.end} in ${sizeBytes}`);
+          }
+          signal?.throwIfAborted();
+          const stream = fileReadable(handle, range, sizeBytes, (cause) => new StorageError(name, 'read', key, cause));
+          return { sizeBytes, stream: signal ? addAbortSignal(signal, stream) : stream };
+        } catch (error) {
+          await handle.close();
+          throw error;
+        }
+      }),
+
+    stage: ({ signal } = {}) => {
+      const stagedKey = `${STAGING_FOLDER}/${randomUUID()}`;
+      return run('stage', stagedKey, signal, async () => {
+        const temporary = join(root, stagedKey);
+        const handle = await open(temporary, 'wx+');
+        let removed: Promise<void> | undefined;
+        const remove = (): Promise<void> => (removed ??= handle.close().finally(() => rm(temporary, { force: true })));
+        const writable = fileWritable(handle, (cause) => new StorageError(name, 'write', stagedKey, cause), remove);
+        if (signal) addAbortSignal(signal, writable);
+        let isEnded = false;
+        async function end(): Promise<void> {
+          isEnded = true;
+          // What the stream cannot remove either, remove() reports.
+          writable.on('error', () => undefined).destroy();
+          await remove();
+        }
+        return {
+          writable,
+          publish: async (key, options = {}) => {
+            if (isEnded || removed) throw new StorageError(name, 'publish', key, 'its staging is gone');
+            isEnded = true;
+            try {
+              return await run('publish', key, options.signal, async () => {
+                if (!writable.writableFinished) throw new Error('its content was not written to its end');
+                return await publish(key, temporary, handle, options);
+              });
+            } finally {
+              await end();
+            }
+          },
+          discard: () => run('discard', stagedKey, undefined, end),
+        } satisfies Staging;
+      });
+    },
+
+    readRecord: (key, { signal } = {}) => run('read', key, signal, () => readRecord(key)),
+
+    createRecord: (key, bytes, { signal } = {}) =>
+      run('create', key, signal, async () => {
+        checkRecordLength(bytes.byteLength);
+        if (await ifThere(stat(fileOf(key)))) return false;
+        return await withTemporaryFile(staging, bytes, async (temporary) => {
+          signal?.throwIfAborted();
+          if (!(await linkNew(temporary, fileOf(key)))) return false;
+          await syncFolder(folderOf(key));
+          return true;
+        });
+      }),
+
+    replaceRecord: (key, bytes, generation, options = {}) =>
+      run('replace', key, options.signal, async () => {
+        checkRecordLength(bytes.byteLength);
+        if ((await statObject(key))?.generation !== generation) return false;
+        return await withTemporaryFile(staging, bytes, (temporary) => replace(key, temporary, generation, options));
+      }),
+
+    delete: (key, { generation, ...options } = {}) =>
+      run('delete', key, options.signal, async () => {
+        if ((await ifThere(stat(fileOf(key)))) === undefined) return false;
+        return await locked(key, options, async (lock) => {
+          if (generation === undefined) {
+            if ((await ifThere(stat(fileOf(key)))) === undefined) return false;
+          } else if ((await statObject(key))?.generation !== generation) return false;
+          checkHeld(lock);
+          unlinkSync(fileOf(key));
+          return true;
+        });
+      }),
+
+    async *list(area, { signal } = {}) {
+      const names = await run('list', area, signal, () => readdir(join(root, area)));
+      // What has another name was not made by a store. Names are ASCII, so the order of UTF-16 units is that of bytes.
+      for (const listed of names.sort()) {
+        const key = parseObjectKey(area, listed);
+        const found = key && (await run('list', key, signal, () => statObject(key)));
+        if (found) yield { key, ...found };
+      }
+    },
+  };
+}
+
+function isBlob(key: ObjectKey): boolean {
+  return splitObjectKey(key).area === 'layers';
+}
+
+function generationOf(key: ObjectKey, stats: BigIntStats, record?: Buffer): Generation {
+  const content = isBlob(key) || !record ? stats.size : createHash('sha256').update(record).digest('hex');
+  return `${stats.ino}-${stats.mtimeNs}-${content}`;
+}
+
+function checkRecordLength(sizeBytes: number): void {
+  if (sizeBytes > MAX_RECORD_BYTES) throw new Error(`${sizeBytes} bytes are too many for a record`);
+}
+
+function checkHeld(lock: FolderLock): void {
+  if (!lock.isHeld()) throw new Error('this process was stopped for so long that another took its lock over');
+}
