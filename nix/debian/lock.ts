@@ -1,0 +1,129 @@
+import { choose, type Choices } from './choose.ts';
+import { components, reachable } from './graph.ts';
+import type { DebianPackage } from './package.ts';
+
+/** What the lock says of one package; default.nix reads it. */
+export interface LockedPackage {
+  readonly name: string;
+  readonly version: string;
+  /** Where the .deb is: an index into the repositories, and the rest of its URI. */
+  readonly repository: number;
+  readonly file: string;
+  readonly sha256: string;
+  readonly description: string;
+  /** The packages of a dependency cycle, made as one output. The first stands for all, and has their dependencies. */
+  readonly group?: readonly string[];
+  readonly depends?: readonly string[];
+  /** How many of the essential packages its scripts can use: those that do not need this package themselves. */
+  readonly level?: number;
+}
+
+/** A shard's number, the name of another attribute, or a package's own files without what it depends on. */
+export type Place = number | string | { readonly bare: string };
+
+/** All that default.nix needs of one architecture. */
+export interface Lock {
+  readonly repositories: readonly string[];
+  /** The essential packages, each after those that it needs. */
+  readonly essentials: readonly string[];
+  readonly names: ReadonlyMap<string, Place>;
+  readonly shards: readonly (readonly LockedPackage[])[];
+  readonly unmet: ReadonlyMap<string, readonly string[]>;
+}
+
+/** Packages in one shard. One attribute needs its own shard and those of its dependencies, so they are small. */
+const PACKAGES_PER_SHARD = 32;
+
+/**
+ * Locks packages, with the attributes that lead to them: their names; the names that they provide; the aliases; and
+ * for names with a `+`, which image names cannot have, the same with `x`. A package's own name comes before an alias,
+ * and an alias before a name that is only provided.
+ */
+export function makeLock(
+  packages: ReadonlyMap<string, DebianPackage>,
+  aliases: Readonly<Record<string, string | { readonly bare: string }>>,
+): Lock {
+  const choices = choose(packages);
+  const repositories = [...new Set([...packages.values()].map(({ repository }) => repository))].sort();
+  const essentials = essentialPackages(packages, choices);
+  const levels = essentialLevels(essentials, choices);
+  const groups = groupsOf(choices);
+
+  const shards: LockedPackage[][] = [];
+  const names = new Map<string, Place>();
+  for (const debian of packages.values()) {
+    let shard = shards.at(-1);
+    if (shard === undefined || shard.length === PACKAGES_PER_SHARD) shards.push((shard = []));
+    const group = groups.get(debian.name);
+    const level = levels.get(debian.name);
+    shard.push({
+      name: debian.name,
+      version: debian.version,
+      repository: repositories.indexOf(debian.repository),
+      file: debian.file,
+      sha256: debian.sha256,
+      description: debian.description,
+      ...(group === undefined ? {} : { group }),
+      ...(group === undefined || group[0] === debian.name
+        ? { depends: dependsOf(group ?? [debian.name], choices.depends) }
+        : {}),
+      ...(level === undefined ? {} : { level }),
+    });
+    names.set(debian.name, shards.length - 1);
+  }
+  addNames(names, aliases, choices.provided);
+  return { repositories, essentials, names, shards, unmet: choices.unmet };
+}
+
+/** The essential packages and the awk that they choose: the shell first, then those that need the fewest others. */
+function essentialPackages(packages: ReadonlyMap<string, DebianPackage>, choices: Choices): readonly string[] {
+  const names = new Set([...packages.values()].filter(({ essential }) => essential).map(({ name }) => name));
+  const awk = choices.provided.get('awk');
+  if (awk !== undefined) names.add(awk);
+  const size = new Map([...names].map((name) => [name, reachable(choices.depends, name).size]));
+  return [...names].sort(
+    (a, b) =>
+      Number(b === 'dash') - Number(a === 'dash') || (size.get(a) ?? 0) - (size.get(b) ?? 0) || (a < b ? -1 : 1),
+  );
+}
+
+/**
+ * For each package that an essential one needs: how many of the essential packages come before the first that needs
+ * it. Building it with those and no others makes no cycle.
+ */
+function essentialLevels(essentials: readonly string[], choices: Choices): ReadonlyMap<string, number> {
+  const levels = new Map<string, number>();
+  for (const [index, essential] of essentials.entries()) {
+    for (const name of reachable(choices.depends, essential)) if (!levels.has(name)) levels.set(name, index);
+  }
+  return levels;
+}
+
+function groupsOf({ depends }: Choices): ReadonlyMap<string, readonly string[]> {
+  const groups = new Map<string, readonly string[]>();
+  for (const component of components(depends)) {
+    if (component.length > 1) for (const name of component) groups.set(name, component);
+  }
+  return groups;
+}
+
+function dependsOf(members: readonly string[], depends: ReadonlyMap<string, readonly string[]>): readonly string[] {
+  const all = new Set(members.flatMap((name) => depends.get(name) ?? []));
+  for (const name of members) all.delete(name);
+  return [...all].sort();
+}
+
+function addNames(
+  names: Map<string, Place>,
+  aliases: Readonly<Record<string, string | { readonly bare: string }>>,
+  provided: ReadonlyMap<string, string>,
+): void {
+  for (const [alias, place] of Object.entries(aliases)) {
+    if (!names.has(alias) && names.has(typeof place === 'string' ? place : place.bare)) names.set(alias, place);
+  }
+  for (const [name, provider] of provided) if (!names.has(name)) names.set(name, provider);
+  for (const name of [...names.keys()].filter((each) => each.includes('+'))) {
+    const plain = name.replaceAll('+', 'x');
+    if (!names.has(plain)) names.set(plain, name);
+  }
+}

@@ -1,0 +1,90 @@
+import { parseStanzas, type Stanza } from './control.ts';
+import { parseRelations, type Relation } from './relation.ts';
+import { compareVersions } from './version.ts';
+
+/** A binary package as an index of apt describes it. */
+export interface DebianPackage {
+  readonly name: string;
+  readonly version: string;
+  /** The .deb, below the repository's URI. */
+  readonly file: string;
+  /** The URI of the repository, with a slash at the end. */
+  readonly repository: string;
+  readonly sha256: string;
+  /** Pre-Depends and Depends. */
+  readonly depends: readonly (readonly Relation[])[];
+  readonly provides: readonly Relation[];
+  /** 0 (required) to 4 (extra). */
+  readonly priority: number;
+  /** Installed everywhere, so that others use it without saying so. */
+  readonly essential: boolean;
+  readonly section: string;
+  readonly description: string;
+}
+
+const FIELDS: ReadonlySet<string> = new Set([
+  'Package',
+  'Version',
+  'Filename',
+  'SHA256',
+  'Pre-Depends',
+  'Depends',
+  'Provides',
+  'Priority',
+  'Essential',
+  'Section',
+  'Description',
+]);
+
+const PRIORITIES: readonly string[] = ['required', 'important', 'standard', 'optional', 'extra'];
+
+/** What maintainer scripts need, and nothing else does. They do not run when Nix makes an output of a package. */
+const FOR_MAINTAINER_SCRIPTS: ReadonlySet<string> = new Set(['adduser', 'init-system-helpers', 'ucf']);
+
+/** The packages of one Packages index. */
+export function* parsePackages(index: string, repository: string): Generator<DebianPackage, void, undefined> {
+  for (const stanza of parseStanzas(index, FIELDS)) yield parsePackage(stanza, repository);
+}
+
+function parsePackage(stanza: Stanza, repository: string): DebianPackage {
+  function required(field: string): string {
+    const value = stanza.get(field);
+    if (value === undefined) throw new Error(`${stanza.get('Package') ?? 'a package'} of ${repository} has no ${field}`);
+    return value;
+  }
+  const priority = PRIORITIES.indexOf(stanza.get('Priority') ?? 'optional');
+  return {
+    name: required('Package'),
+    version: required('Version'),
+    file: required('Filename').replace(/^\.\//, ''),
+    repository,
+    sha256: required('SHA256'),
+    depends: [
+      // A Pre-Depends on dpkg says which dpkg can unpack the package.
+      ...parseRelations(stanza.get('Pre-Depends') ?? '').filter((group) => group[0]?.name !== 'dpkg'),
+      ...parseRelations(stanza.get('Depends') ?? ''),
+    ].filter(isForPrograms),
+    provides: parseRelations(stanza.get('Provides') ?? '').flat(),
+    priority: priority < 0 ? PRIORITIES.indexOf('optional') : priority,
+    essential: stanza.get('Essential') === 'yes' && !FOR_MAINTAINER_SCRIPTS.has(required('Package')),
+    section: stanza.get('Section') ?? '',
+    description: stanza.get('Description')?.split('\n')[0] ?? '',
+  };
+}
+
+/** Packages that ask questions while they are configured depend on `debconf | debconf-2.0` (Debian Policy, 3.9.1). */
+function isForPrograms(group: readonly Relation[]): boolean {
+  return !group.some(({ name }) => name === 'debconf-2.0') && !FOR_MAINTAINER_SCRIPTS.has(group[0]?.name ?? '');
+}
+
+/** The newest version of each package, sorted by name. Of equal versions the first is taken. */
+export function newest(packages: Iterable<DebianPackage>): ReadonlyMap<string, DebianPackage> {
+  const found = new Map<string, DebianPackage>();
+  for (const candidate of packages) {
+    const known = found.get(candidate.name);
+    if (known === undefined || compareVersions(candidate.version, known.version) > 0) {
+      found.set(candidate.name, candidate);
+    }
+  }
+  return new Map([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
+}

@@ -1,0 +1,159 @@
+# Programs and libraries: the dynamic loader and the folders of libraries become store paths.
+package Elf;
+use strict;
+use warnings;
+use Store;
+use Tree;
+
+my %machines = (amd64 => 62, arm64 => 183);    # EM_X86_64, EM_AARCH64
+
+# Fixes every program and library for the machine. Returns what scripts' fixing wants to know: shell => true when one
+# of them starts a shell, as system() and popen() do.
+sub fix {
+    my ($out, $store, $triple, $architecture) = @_;
+    my $machine = $machines{$architecture};
+    my $result  = { shell => 0 };
+    my @found;
+    my $holds_loader = 0;
+    Tree::walk($out, sub {
+        my ($path) = @_;
+        return if -l "$out$path" || !-f _ || -s _ < 64;
+        return if $path =~ m{^/lib/debug/} || $path =~ /\.(?:ko|o|a|debug)$/;
+        my $elf = parse("$out$path") or return;
+        # Only linked files of this machine: no objects, no core dumps, no firmware for others.
+        return unless $elf->{machine} == $machine && ($elf->{type} == 2 || $elf->{type} == 3) && $elf->{dynamic};
+        $holds_loader ||= ($elf->{soname} // '') =~ /^ld-linux/;
+        push @found, [$path, $elf];
+    });
+    # The C library finds its parts by itself, and its loader must not be changed.
+    return $result if $holds_loader;
+    for (@found) {
+        my ($path, $elf) = @$_;
+        $result->{shell} ||= $elf->{shell};
+        my $interpreter = $elf->{interpreter};
+        my $loader      = defined $interpreter ? Store::find($store, Tree::flat($interpreter)) // $interpreter : undef;
+        my $runpath     = runpath($path, $elf, $store, $triple);
+        patch("$out$path", $elf, $loader, $runpath);
+    }
+    return $result;
+}
+
+# The folders of the run path: those that hold a needed library, in the order of the loader's search, and those that
+# the file already names, for what it loads while it runs.
+sub runpath {
+    my ($path, $elf, $store, $triple) = @_;
+    my ($origin) = $path =~ m{^(.*)/};
+    my (@named, @kept);
+    for my $entry (@{ $elf->{runpath} }) {
+        if ($entry =~ m{^\$(?:ORIGIN\b|\{ORIGIN\})(.*)}) {
+            push @kept, $entry;
+            push @named, Tree::flat("$origin$1");
+        }
+        elsif ($entry =~ m{^/nix/store/}) { push @kept, $entry }
+        elsif ($entry =~ m{^/})           { push @named, Tree::flat($entry) }
+    }
+    my @default = ("/lib/$triple", '/lib');
+    my @folders = @kept;
+    for my $folder (@named) {
+        next if grep { $_ eq $folder } @default;
+        push @folders, grep { -d } "$store->{out}$folder", map { "$_$folder" } @{ $store->{dependencies} };
+    }
+    for my $library (@{ $elf->{needed} }) {
+        next if $library =~ m{/};
+        my ($found) = grep { defined } map { Store::find($store, "$_/$library") } @named, @default;
+        push @folders, $found =~ m{^(.*)/} if defined $found;
+    }
+    my %seen;
+    return grep { !$seen{$_}++ } @folders;
+}
+
+# Changes one file. The changed copy takes the file's place only when it reads back as it should; otherwise the file
+# stays as Debian made it, and works in an image, whose root has /lib64 and /lib.
+sub patch {
+    my ($file, $elf, $loader, @runpath) = @_;
+    my $runpath = join ':', @runpath;
+    my $set_loader  = defined $loader && $loader ne $elf->{interpreter};
+    my $set_runpath = $runpath ne join ':', @{ $elf->{runpath} };
+    return unless $set_loader || $set_runpath;
+    my $copy = "$file.nixery-patched";
+    my @command = ('patchelf', '--output', $copy);
+    push @command, '--set-interpreter', $loader if $set_loader;
+    push @command, '--set-rpath', $runpath if $set_runpath;
+    my $failed = system(@command, $file) != 0;
+    my $now = $failed ? undef : parse($copy);
+    if (
+           $now
+        && $now->{sound}
+        && "@{ $now->{needed} }" eq "@{ $elf->{needed} }"
+        && ($now->{interpreter} // '') eq ($loader // '')
+        && join(':', @{ $now->{runpath} }) eq $runpath
+      )
+    {
+        chmod((lstat $file)[2] & 0777, $copy) or die "cannot chmod $copy: $!\n";
+        rename $copy, $file or die "cannot rename $copy: $!\n";
+        return;
+    }
+    print STDERR "$file stays as it is: patchelf cannot change it\n";
+    unlink $copy;
+}
+
+# What of an ELF file matters here, or undef when it is none or is cut. 64 bits, little-endian, as both machines are.
+sub parse {
+    my ($file) = @_;
+    open my $handle, '<:raw', $file or die "cannot read $file: $!\n";
+    read($handle, my $header, 64) == 64 or return;
+    return unless substr($header, 0, 6) eq "\x7fELF\x02\x01";
+    my ($type, $machine, $segments_at, $segment_size, $segment_count) = unpack 'x16 v v x12 Q< x14 v v', $header;
+    my $elf = { type => $type, machine => $machine, needed => [], runpath => [], sound => 1, shell => 0 };
+    my (@loads, $dynamic);
+    for my $index (0 .. $segment_count - 1) {
+        seek $handle, $segments_at + $index * $segment_size, 0;
+        read($handle, my $segment, 56) == 56 or return;
+        my ($kind, $offset, $address, $size, $align) = unpack 'V x4 Q< Q< x8 Q< x8 Q<', $segment;
+        if ($kind == 1) {
+            push @loads, [$offset, $address, $size];
+            $elf->{sound} = 0 if $align > 1 && ($offset - $address) % $align != 0;
+        }
+        elsif ($kind == 2) { $dynamic = at($handle, $offset, $size) }
+        elsif ($kind == 3) { ($elf->{interpreter}) = at($handle, $offset, $size) =~ /^([^\0]*)/ }
+    }
+    $elf->{dynamic} = defined $dynamic or return $elf;
+    my (@entries, %value);
+    for my $index (0 .. int(length($dynamic) / 16) - 1) {
+        my ($tag, $value) = unpack 'Q< Q<', substr $dynamic, $index * 16, 16;
+        last if $tag == 0;
+        push @entries, [$tag, $value];
+        $value{$tag} = $value;
+    }
+    # DT_STRTAB and DT_STRSZ
+    my $strings = defined $value{5} && defined $value{10} ? at($handle, offset($value{5}, @loads), $value{10}) : '';
+    my $string = sub { my ($text) = substr($strings, $_[0]) =~ /^([^\0]*)/; $text };
+    for (@entries) {
+        my ($tag, $value) = @$_;
+        next unless $tag == 1 || $tag == 14 || $tag == 15 || $tag == 29;
+        return if $value >= length $strings;
+        if    ($tag == 1)  { push @{ $elf->{needed} }, $string->($value) }
+        elsif ($tag == 14) { $elf->{soname} = $string->($value) }
+        else               { $elf->{runpath} = [grep { $_ ne '' } split /:/, $string->($value)] }
+    }
+    $elf->{shell} = $strings =~ /\0(?:system|popen)\0/ ? 1 : 0;
+    return $elf;
+}
+
+sub at {
+    my ($handle, $offset, $size) = @_;
+    seek $handle, $offset, 0;
+    read($handle, my $bytes, $size);
+    return $bytes // '';
+}
+
+sub offset {
+    my ($address, @loads) = @_;
+    for (@loads) {
+        my ($offset, $start, $size) = @$_;
+        return $address - $start + $offset if $address >= $start && $address < $start + $size;
+    }
+    return 0;
+}
+
+1;

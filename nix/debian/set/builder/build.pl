@@ -1,0 +1,61 @@
+#!/usr/bin/perl
+# Makes one Nix output from the .deb files of one Debian package, or of several that depend on each other.
+#
+# What Nix passes in the environment: out; debs, the files to unpack; depends, the outputs that these packages depend
+# on; essentials, the outputs of essential packages, which scripts use without declaring it; architecture; bare, set
+# when the output is wanted without anything else.
+# Needs no more of Perl than Debian's perl-base. Every list is sorted or in the order of the lock, so that the same
+# lock and tools give the same bytes everywhere.
+use strict;
+use warnings;
+use File::Basename qw(dirname);
+use lib dirname(__FILE__);
+use Alternatives;
+use Certificates;
+use Elf;
+use Links;
+use Scripts;
+use Store;
+use Tree;
+
+# The build's own tools. Nix gives builders a PATH that leads nowhere.
+$ENV{PATH}   = '/usr/bin:/bin';
+$ENV{LC_ALL} = 'C';
+umask 022;
+
+my $out        = $ENV{out};
+my @debs       = split ' ', $ENV{debs};
+my @depends    = split ' ', $ENV{depends};
+my @essentials = split ' ', $ENV{essentials};
+my %triples    = (amd64 => 'x86_64-linux-gnu', arm64 => 'aarch64-linux-gnu');
+my $triple     = $triples{ $ENV{architecture} } or die "unknown architecture $ENV{architecture}\n";
+
+Tree::make_directory($out);
+my @alternatives;
+for my $deb (@debs) {
+    Tree::unpack($deb, $out);
+    my $control = Tree::make_directory("$ENV{NIX_BUILD_TOP}/control");
+    Tree::run('dpkg-deb', '--control', $deb, $control);
+    push @alternatives, Alternatives::recorded("$control/postinst", $out, $ENV{architecture});
+    Tree::remove($control);
+}
+
+my %targets = Links::targets($out);
+Tree::flatten($out);
+
+# Where a file of the Debian file system may be, in the order of the search: here, in a dependency.
+my $store = Store::search($out, Store::closure(@depends));
+Alternatives::add(\%targets, $out, $store, @alternatives);
+Links::write(\%targets, $out, $store);
+Certificates::bundle($out);
+
+my $elf = Elf::fix($out, $store, $triple, $ENV{architecture});
+my @used = Scripts::fix($out, $store, $elf, @essentials);
+Tree::run('chmod', '-R', 'u+w', $out);
+
+# What an image's root links beside this output, as buildEnv does it: Debian's programs look for their files in /usr.
+my @propagated = $ENV{bare} ? () : (@depends, @used);
+if (@propagated) {
+    Tree::make_directory("$out/nix-support");
+    Tree::write_file("$out/nix-support/propagated-user-env-packages", "@propagated\n");
+}

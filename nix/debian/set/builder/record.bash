@@ -1,0 +1,46 @@
+# Reads a maintainer script and prints the calls of update-alternatives that it would make. Started by
+# Alternatives.pm with SCRIPT (the script's text), ROOT (where the package is unpacked) and ARCHITECTURE.
+content=$(<"$SCRIPT")
+# A script that never ends is cut.
+ulimit -t 10
+# What the building machine has must not matter: no globbing, and files are looked for in the package.
+set -f
+exec </dev/null 2>/dev/null
+set -r
+
+update-alternatives() {
+  printf '\001update-alternatives'
+  printf '\002%s' "$@"
+  printf '\003\n'
+}
+set() { :; }
+trap() { :; }
+kill() { :; }
+read() { return 1; }
+dpkg() {
+  case "$1" in
+    --print-architecture) echo "$ARCHITECTURE" ;;
+    *) return 1 ;;
+  esac
+}
+command_not_found_handle() { return 0; }
+test() {
+  local arguments=() argument before=
+  for argument in "$@"; do
+    case "$before$argument" in
+      -[abcdefghkprsuwxLNOS]/*) argument=$ROOT$argument ;;
+    esac
+    case "$argument" in -?) before=$argument ;; *) before= ;; esac
+    arguments+=("$argument")
+  done
+  builtin test "${arguments[@]}"
+}
+[() {
+  local arguments=("$@")
+  unset 'arguments[-1]'
+  test "${arguments[@]}"
+}
+set_arguments_and_run() {
+  eval "$content"
+}
+set_arguments_and_run configure
