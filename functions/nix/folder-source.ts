@@ -14,6 +14,10 @@ function plainFolder(path: string): PackageSource {
       return { kind: 'unknown', message: `a folder of packages knows ${LATEST} and ${revision} only` };
     },
     at: () => ({ kind: 'folder', path }),
+    async confirm(revision, { signal } = {}) {
+      if ((await folderRevision(path, { signal })) === revision) return;
+      throw new SourceError(`the package folder ${path} was changed while it was evaluated: pull again`);
+    },
   };
 }
 
@@ -39,6 +43,7 @@ function folderOfRevisions(path: string): PackageSource {
       return { kind: 'pinned', revision };
     },
     at: (revision) => ({ kind: 'folder', path: join(path, revision) }),
+    confirm: () => Promise.resolve(),
   };
 }
 

@@ -24,6 +24,7 @@ export function gitSource(url: string, options: GitOptions): PackageSource {
       };
     },
     at: (revision) => ({ kind: 'git', url, revision }),
+    confirm: () => Promise.resolve(),
   };
 }
 
@@ -62,5 +63,6 @@ export function channelSource(channel: string, options: GitOptions, location = N
       return { kind: 'unknown', message: `nixpkgs has no channel or commit ${JSON.stringify(wanted)}` };
     },
     at: (revision) => ({ kind: 'tarball', url: location.archiveUrl(revision) }),
+    confirm: () => Promise.resolve(),
   };
 }

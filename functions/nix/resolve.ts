@@ -4,16 +4,9 @@ import { nearMatches } from './near-matches.ts';
 import { type Nix, type NixCall, nixMessage } from './nix.ts';
 import { ProcessError, run } from './process.ts';
 import type { NixSource } from './source.ts';
-import { parseStorePath, type StorePath } from './store-path.ts';
+import { storePathSchema } from './store-path.ts';
 
-const storePath = z.string().transform((text, context): StorePath => {
-  const path = parseStorePath(text);
-  if (path !== undefined) return path;
-  context.issues.push({ code: 'custom', message: 'not a store path', input: text });
-  return z.NEVER;
-});
-
-const outputSchema = z.object({ name: z.string(), drvPath: storePath, path: storePath });
+const outputSchema = z.object({ name: z.string(), drvPath: storePathSchema, path: storePathSchema });
 const foundSchema = z.object({
   kind: z.literal('found'),
   attribute: z.string(),

@@ -24,6 +24,12 @@ export interface PackageSource {
   pin(reference: string, options?: { signal?: AbortSignal | undefined }): Promise<Pin>;
   /** The package set at a revision that {@link pin} gave. */
   at(revision: string): NixSource;
+  /**
+   * To be asked after an evaluation: is what was read still that revision? Only a folder that people work in can change.
+   *
+   * @throws SourceError when it is not
+   */
+  confirm(revision: string, options?: { signal?: AbortSignal | undefined }): Promise<void>;
 }
 
 /** A package source did not answer, or not as it should. */

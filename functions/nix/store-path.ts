@@ -1,3 +1,5 @@
+import { z } from 'zod';
+
 declare const storePathBrand: unique symbol;
 
 /** `/nix/store/<32 characters>-<name>`, without anything behind it. Made only by {@link parseStorePath}. */
@@ -10,6 +12,12 @@ const STORE_PATH = /^\/nix\/store\/[0-9abcdfghijklmnpqrsvwxyz]{32}-[0-9a-zA-Z+\-
 export function parseStorePath(text: string): StorePath | undefined {
   return STORE_PATH.test(text) ? (text as StorePath) : undefined;
 }
+
+/** A store path in JSON. */
+export const storePathSchema = z.custom<StorePath>(
+  (value) => typeof value === 'string' && parseStorePath(value) !== undefined,
+  'not a store path',
+);
 
 /** `<32 characters>-<name>`: the entry's name in `/nix/store`. */
 export function storePathBaseName(path: StorePath): string {

@@ -1,0 +1,58 @@
+import type { RepositoryName } from '../oci/reference.ts';
+import type { System } from '../oci/platform.ts';
+
+/** What an image's name asks for. Two names that mean the same give the same request. */
+export interface ImageRequest {
+  /** Attributes of the package set, without repetition, sorted. Case and dots are as in the name. */
+  readonly attributes: readonly string[];
+  readonly system: System;
+}
+
+export type ParsedImageName =
+  { readonly kind: 'request'; readonly request: ImageRequest } | { readonly kind: 'invalid'; readonly message: string };
+
+/** Components of one name at the most: an evaluation has to end, and nobody types more. */
+const MAX_COMPONENTS = 64;
+
+const SHELL = ['bashInteractive', 'coreutils', 'moreutils', 'nano'];
+/** Names that stand for several packages, wherever in the name they are. */
+const SETS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['shell', SHELL],
+  [
+    'builder',
+    [
+      ...SHELL,
+      // What nixpkgs' standard environment gives a build: its compiler and the programs on its PATH.
+      ...['binutils', 'bzip2', 'diffutils', 'findutils', 'gawk', 'gcc', 'gnugrep', 'gnumake', 'gnupatch', 'gnused'],
+      ...['gnutar', 'gzip', 'patchelf', 'xz'],
+    ],
+  ],
+]);
+/** Names that choose the platform, wherever in the name they are. */
+const PLATFORMS: ReadonlyMap<string, System> = new Map([['arm64', 'aarch64-linux']]);
+const DEFAULT_SYSTEM: System = 'x86_64-linux';
+
+/** Reads an image's name. Pure: whether the packages exist is found out later. */
+export function parseImageName(repository: RepositoryName): ParsedImageName {
+  const components = new Set(repository.split('/'));
+  if (components.size > MAX_COMPONENTS) {
+    return {
+      kind: 'invalid',
+      message: `the name asks for ${components.size} packages; at most ${MAX_COMPONENTS} can be asked for`,
+    };
+  }
+  const attributes = new Set<string>();
+  let system = DEFAULT_SYSTEM;
+  for (const component of components) {
+    const platform = PLATFORMS.get(component);
+    if (platform !== undefined) system = platform;
+    else for (const attribute of SETS.get(component) ?? [component]) attributes.add(attribute);
+  }
+  if (attributes.size === 0) {
+    return {
+      kind: 'invalid',
+      message: `the name chooses a platform but no package: ${repository}/hello would be an image`,
+    };
+  }
+  return { kind: 'request', request: { attributes: [...attributes].sort(), system } };
+}

@@ -1,0 +1,48 @@
+import { z } from 'zod';
+import { type Digest, parseDigest } from '../oci/digest.ts';
+import { MediaType } from '../oci/descriptor.ts';
+import { objectKey } from '../storage/object-key.ts';
+
+/** Version of the record and of its key. */
+const FORMAT = 1;
+
+const digestSchema = z.custom<Digest>(
+  (value) => typeof value === 'string' && parseDigest(value) !== undefined,
+  'not a digest',
+);
+
+/** `images/<key>`, and the same under `images/<hex of the manifest's digest>`. */
+export const imageRecordSchema = z.object({
+  version: z.literal(FORMAT),
+  /** The key that it was made for. */
+  key: z.string(),
+  revision: z.string(),
+  digest: digestSchema,
+  /** The manifest's bytes, which are ASCII. */
+  manifest: z.string(),
+  /** What the manifest names: config and layers. */
+  blobs: z.array(digestSchema),
+});
+export type ImageRecord = z.infer<typeof imageRecordSchema>;
+
+export function imageRecord(fields: Omit<ImageRecord, 'version'>): ImageRecord {
+  return { version: FORMAT, ...fields };
+}
+
+/** An image that can be served. */
+export interface Image {
+  readonly mediaType: string;
+  readonly digest: Digest;
+  readonly bytes: Buffer;
+  readonly revision: string;
+}
+
+export function imageOf(record: ImageRecord): Image {
+  const { digest, revision } = record;
+  return { mediaType: MediaType.manifest, digest, revision, bytes: Buffer.from(record.manifest) };
+}
+
+/** Where the record of an image lies, by its key or by the hexadecimal digits of its manifest's digest. */
+export function imageObject(name: string) {
+  return objectKey('images', name);
+}

@@ -1,0 +1,210 @@
+import { readTree, type Tree } from '../layer/tree.ts';
+import { closureOf } from '../nix/closure.ts';
+import type { Nix, NixCall } from '../nix/nix.ts';
+import { propagatedBy } from '../nix/propagated.ts';
+import { realise } from '../nix/realise.ts';
+import { type FoundPackage, type RefusedAttribute, resolve, type UnknownAttribute } from '../nix/resolve.ts';
+import type { PackageSource } from '../nix/source.ts';
+import type { ClosurePath, StorePath } from '../nix/store-path.ts';
+import type { System } from '../oci/platform.ts';
+import type { BlobStore } from '../storage/blob-store.ts';
+import { findRecord, type FoundRecord, settleRecord } from '../storage/record.ts';
+import {
+  type AttributeRecord,
+  packageKey,
+  packageObject,
+  type PackageRecord,
+  packageRecord,
+  packageRecordSchema,
+  recordOf,
+} from './package-record.ts';
+
+/** The packages of an image at one revision, or why they are not to be had. */
+export type Packages =
+  | {
+      readonly kind: 'packages';
+      /** In the order that was asked for. */
+      readonly packages: readonly KnownPackage[];
+      /** How many had to be evaluated. */
+      readonly evaluated: number;
+    }
+  | {
+      readonly kind: 'unavailable';
+      readonly unknown: readonly Omit<UnknownAttribute, 'kind'>[];
+      readonly refused: readonly Omit<RefusedAttribute, 'kind'>[];
+    };
+
+/** A package's record, and the key hash that it has. */
+export interface KnownPackage {
+  readonly key: string;
+  readonly record: PackageRecord;
+}
+
+export interface PackageQuery {
+  readonly source: PackageSource;
+  readonly revision: string;
+  readonly system: System;
+  readonly attributes: readonly string[];
+  /** Attributes that every image holds where the package set has them: nobody asked for them, so nobody misses them. */
+  readonly always: readonly string[];
+}
+
+/** Finds out what attributes are, from records where there are any and from Nix where not. */
+export interface PackageFinder {
+  find(query: PackageQuery, call: NixCall): Promise<Packages>;
+  /** Makes every store path of these packages be in the local store, building what is not. */
+  realise(query: PackageQuery, attributes: readonly string[], call: NixCall): Promise<void>;
+}
+
+export function packageFinder(world: {
+  readonly store: BlobStore;
+  readonly nix: Nix;
+  /** See `expressionsDigest`. */
+  readonly expressions: string;
+}): PackageFinder {
+  const { store, nix, expressions } = world;
+
+  const keyOf = ({ source, revision, system }: PackageQuery, attribute: string) =>
+    packageKey({ expressions, source: source.identity, revision, system, attribute });
+
+  function resolveAll(query: PackageQuery, attributes: readonly string[], call: NixCall) {
+    return resolve(nix, { source: query.source.at(query.revision), system: query.system, attributes }, call);
+  }
+
+  /** Asks Nix about attributes, builds what is found, and records the answers. */
+  async function ask(
+    query: PackageQuery,
+    missing: ReadonlyMap<string, FoundRecord<AttributeRecord>>,
+    call: NixCall,
+  ): Promise<readonly (AttributeRecord | RefusedAttribute)[]> {
+    const resolutions = await resolveAll(query, [...missing.keys()], call);
+    await query.source.confirm(query.revision, { signal: call.signal });
+
+    // Nothing is built for an image that cannot be made.
+    const optional = new Set(query.always);
+    const complete = resolutions.every(({ kind, attribute }) => kind === 'found' || optional.has(attribute));
+    const found = complete ? resolutions.filter((one) => one.kind === 'found') : [];
+    const described = new Map((await describe(found, call)).map((record) => [record.attribute, record]));
+
+    const answers: (AttributeRecord | RefusedAttribute)[] = [];
+    for (const resolution of resolutions) {
+      const record = resolution.kind === 'found' ? described.get(resolution.attribute) : recordOf(resolution);
+      // An evaluation that failed is not remembered: it may be the machine's fault.
+      if (record === undefined && resolution.kind === 'evaluation-failed') answers.push(resolution);
+      if (record === undefined) continue;
+      const before = missing.get(resolution.attribute) ?? { kind: 'absent' };
+      const object = packageObject(keyOf(query, resolution.attribute));
+      answers.push(await settleRecord(store, object, packageRecordSchema, record, before, { signal: call.signal }));
+    }
+    return answers;
+  }
+
+  async function describe(found: readonly FoundPackage[], call: NixCall): Promise<PackageRecord[]> {
+    if (found.length === 0) return [];
+    const outputs = found.flatMap((one) => one.outputs);
+    const paths = [...new Set(outputs.map((output) => output.path))];
+    let closure = await closureOf(nix, paths, call);
+    if (closure === undefined) {
+      await realise(nix, outputs, call);
+      closure = await closureOf(nix, paths, call);
+      if (closure === undefined) throw new Error(`Nix built ${paths.join(', ')} and does not have it`);
+    }
+    const byPath = new Map(closure.map((one) => [one.path, one]));
+    const trees = new Map<StorePath, Tree>();
+    const records: PackageRecord[] = [];
+    for (const one of found) {
+      const own = one.outputs.map((output) => output.path);
+      const propagated = await propagatedBy(own);
+      for (const path of [...own, ...propagated]) {
+        if (!trees.has(path)) trees.set(path, await readTree(path));
+      }
+      records.push(
+        packageRecord({
+          attribute: one.attribute,
+          attributePath: one.attributePath,
+          name: one.name,
+          packageVersion: one.version,
+          mainProgram: one.mainProgram,
+          priority: one.priority,
+          outputs: own,
+          propagated: [...propagated],
+          trees: Object.fromEntries([...own, ...propagated].map((path) => [path, trees.get(path) as Tree])),
+          closure: reachable(own, byPath),
+        }),
+      );
+    }
+    return records;
+  }
+
+  return {
+    async find(query, call) {
+      const attributes = [...new Set([...query.attributes, ...query.always])];
+      const missing = new Map<string, FoundRecord<AttributeRecord>>();
+      const known = new Map<string, AttributeRecord | RefusedAttribute>();
+      await Promise.all(
+        attributes.map(async (attribute) => {
+          const object = packageObject(keyOf(query, attribute));
+          const record = await findRecord(store, object, packageRecordSchema, { signal: call.signal });
+          if (record.kind === 'found') known.set(attribute, record.value);
+          else missing.set(attribute, record);
+        }),
+      );
+      if (missing.size > 0) {
+        // One order, so that equal requests make equal evaluations.
+        const ordered = new Map(
+          attributes.flatMap((name) =>
+            missing.has(name) ? [[name, missing.get(name) as FoundRecord<AttributeRecord>]] : [],
+          ),
+        );
+        for (const answer of await ask(query, ordered, call)) known.set(answer.attribute, answer);
+      }
+      return conclude(query, attributes, known, missing.size, keyOf);
+    },
+
+    async realise(query, attributes, call) {
+      const found = (await resolveAll(query, attributes, call)).filter((one) => one.kind === 'found');
+      await realise(
+        nix,
+        found.flatMap((one) => one.outputs),
+        call,
+      );
+    },
+  };
+}
+
+function conclude(
+  query: PackageQuery,
+  attributes: readonly string[],
+  known: ReadonlyMap<string, AttributeRecord | RefusedAttribute>,
+  evaluated: number,
+  keyOf: (query: PackageQuery, attribute: string) => string,
+): Packages {
+  const asked = new Set(query.attributes);
+  const packages: KnownPackage[] = [];
+  const unknown: Omit<UnknownAttribute, 'kind'>[] = [];
+  const refused: Omit<RefusedAttribute, 'kind'>[] = [];
+  for (const attribute of attributes) {
+    const answer = known.get(attribute);
+    if (answer?.kind === 'package') packages.push({ key: keyOf(query, attribute), record: answer });
+    else if (answer === undefined || !asked.has(attribute)) continue;
+    else if (answer.kind === 'not-found') unknown.push({ attribute, nearMatches: answer.nearMatches });
+    else refused.push({ attribute, message: answer.message });
+  }
+  return unknown.length > 0 || refused.length > 0
+    ? { kind: 'unavailable', unknown, refused }
+    : { kind: 'packages', packages, evaluated };
+}
+
+/** The closure of `roots` within a larger one, sorted by path. */
+function reachable(roots: readonly StorePath[], closure: ReadonlyMap<StorePath, ClosurePath>): ClosurePath[] {
+  const reached = new Map<StorePath, ClosurePath>();
+  const ahead = [...roots];
+  for (let path = ahead.pop(); path !== undefined; path = ahead.pop()) {
+    if (reached.has(path)) continue;
+    const one = closure.get(path);
+    if (one === undefined) throw new Error(`Nix gave a closure without ${path}`);
+    reached.set(path, one);
+    ahead.push(...one.references);
+  }
+  return [...reached.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
+}

@@ -1,0 +1,135 @@
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+
+/** What the program was configured with. */
+export interface Config {
+  readonly port: number;
+  readonly storage: { readonly backend: 'filesystem'; readonly path: string };
+  readonly packages: PackageSettings;
+  readonly nix: {
+    /** Folder of `resolve.nix`. */
+    readonly expressions: string;
+    /** Milliseconds for one build, evaluation included. */
+    readonly timeoutMs: number;
+    /** The whole environment of Nix's processes. */
+    readonly environment: Readonly<Record<string, string>>;
+    /** Where repositories without files are kept, to look up commits. */
+    readonly cacheFolder: string;
+  };
+  readonly compression: 'igzip' | 'zlib';
+  /** At Google, logs are JSON; at a terminal they are lines for people. */
+  readonly logFormat: 'json' | 'text';
+}
+
+/** `NIXERY_CHANNEL`, `NIXERY_PKGS_REPO` or `NIXERY_PKGS_PATH`. */
+export type PackageSettings =
+  | { readonly kind: 'channel'; readonly channel: string }
+  | { readonly kind: 'git'; readonly url: string }
+  | { readonly kind: 'folder'; readonly path: string };
+
+/** One or more variables are wrong; the message names all of them. */
+export class ConfigError extends Error {
+  readonly code = 'CONFIG';
+  override readonly name = 'ConfigError';
+
+  constructor(problems: readonly string[]) {
+    super(`the configuration is wrong:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+  }
+}
+
+/** The channel of nixpkgs that is used when nothing else is configured. */
+const DEFAULT_CHANNEL = 'nixos-25.11';
+
+/** What Nix, git and their downloads need of the environment; everything else stays out of builds. */
+const NIX_ENVIRONMENT = [
+  ...['PATH', 'HOME', 'USER', 'LANG', 'TMPDIR', 'XDG_CACHE_HOME', 'XDG_CONFIG_HOME'],
+  ...['NIX_CONFIG', 'NIX_CONF_DIR', 'NIX_USER_CONF_FILES', 'NIX_REMOTE', 'NIX_SSL_CERT_FILE', 'SSL_CERT_FILE'],
+  ...['http_proxy', 'https_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'ALL_PROXY', 'all_proxy'],
+] as const;
+
+const text = z.string().optional();
+const wholeNumber = (minimum: number, maximum: number) =>
+  z
+    .string()
+    .regex(/^\d+$/, `must be a whole number from ${minimum} to ${maximum}`)
+    .transform(Number)
+    .pipe(z.number().min(minimum, `must be at least ${minimum}`).max(maximum, `must be at most ${maximum}`));
+const oneOf = <const T extends readonly [string, ...string[]]>(values: T) =>
+  z.enum(values, `must be ${values.join(' or ')}`);
+
+/** As it stands in the environment: a variable set to nothing counts as not set. */
+const variables = z.object({
+  PORT: wholeNumber(1, 65535).default(8080),
+  NIXERY_STORAGE_BACKEND: oneOf(['gcs', 'filesystem']).optional(),
+  BUCKET: text,
+  GCS_BUCKET: text,
+  STORAGE_PATH: z.string().default('.data/store'),
+  NIXERY_CHANNEL: z
+    .string()
+    .regex(/^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/, 'must be the name of a channel, such as nixos-25.11, or a commit')
+    .optional(),
+  NIXERY_PKGS_REPO: z.string().regex(/^[^-]/, 'must be the URL of a git repository').optional(),
+  NIXERY_PKGS_PATH: text,
+  NIX_BUILDER: text,
+  NIX_TIMEOUT: wholeNumber(1, 86_400).default(600),
+  NIXERY_COMPRESSION: oneOf(['igzip', 'zlib']).default('igzip'),
+  K_SERVICE: text,
+});
+
+/**
+ * The configuration in an environment. Pure: nothing is opened or asked.
+ *
+ * @param env the variables
+ * @param world `programFolder`: where the program's own files lie; `terminal`: whether a person reads what it prints
+ * @throws ConfigError that names every wrong variable
+ */
+export function parseConfig(
+  env: Readonly<Record<string, string | undefined>>,
+  world: { programFolder: string; terminal: boolean },
+): Config {
+  const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
+  const parsed = variables.safeParse(set);
+  const problems = (parsed.error?.issues ?? []).map((issue) => `${issue.path.join('.')} ${issue.message}`);
+
+  const sources = ['NIXERY_CHANNEL', 'NIXERY_PKGS_REPO', 'NIXERY_PKGS_PATH'].filter((name) => name in set);
+  if (sources.length > 1) problems.push(`only one of ${sources.join(', ')} can be set`);
+
+  const backend = set['NIXERY_STORAGE_BACKEND'];
+  const hasBucket = 'BUCKET' in set || 'GCS_BUCKET' in set;
+  if (backend === 'gcs' && !hasBucket) problems.push('BUCKET must be set when NIXERY_STORAGE_BACKEND is gcs');
+  if (backend === 'gcs' || (backend === undefined && hasBucket)) {
+    problems.push('BUCKET: Cloud Storage is not supported yet; unset it, or set NIXERY_STORAGE_BACKEND=filesystem');
+  }
+  if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
+
+  const { data } = parsed;
+  return {
+    port: data.PORT,
+    storage: { backend: 'filesystem', path: resolve(data.STORAGE_PATH) },
+    packages: packageSettings(data),
+    nix: {
+      expressions: resolve(data.NIX_BUILDER ?? join(world.programFolder, 'nix')),
+      timeoutMs: data.NIX_TIMEOUT * 1000,
+      environment: nixEnvironment(set),
+      cacheFolder: join(set['XDG_CACHE_HOME'] ?? join(set['HOME'] ?? homedir(), '.cache'), 'nixery-run'),
+    },
+    compression: data.NIXERY_COMPRESSION,
+    logFormat: data.K_SERVICE === undefined && world.terminal ? 'text' : 'json',
+  };
+}
+
+function packageSettings(data: z.infer<typeof variables>): PackageSettings {
+  if (data.NIXERY_PKGS_REPO !== undefined) return { kind: 'git', url: data.NIXERY_PKGS_REPO };
+  if (data.NIXERY_PKGS_PATH !== undefined) return { kind: 'folder', path: resolve(data.NIXERY_PKGS_PATH) };
+  return { kind: 'channel', channel: data.NIXERY_CHANNEL ?? DEFAULT_CHANNEL };
+}
+
+function nixEnvironment(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const environment: Record<string, string> = {};
+  for (const name of NIX_ENVIRONMENT) {
+    const value = env[name];
+    if (value !== undefined) environment[name] = value;
+  }
+  return environment;
+}

@@ -1,0 +1,48 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+
+/** A response before it is sent: the same for GET and HEAD. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer | StreamedBody;
+}
+
+/** A body that is opened when it is needed. */
+export interface StreamedBody {
+  readonly sizeBytes: number;
+  /** Undefined when the content has gone since its length was asked. */
+  readonly open: () => Promise<Readable | undefined>;
+}
+
+/** The content of a {@link StreamedBody} was gone when it was to be sent; nothing of the response is out. */
+export class BodyGoneError extends Error {
+  readonly code = 'BODY_GONE';
+  override readonly name = 'BodyGoneError';
+}
+
+/**
+ * Sends an answer. HEAD gets the headers of GET, Content-Length included, and no body.
+ *
+ * @throws BodyGoneError before anything is sent; afterwards an error destroys the connection, so that the client sees
+ *   a body that was cut and not one that is whole
+ */
+export async function send(
+  request: IncomingMessage,
+  response: ServerResponse,
+  answer: Answer,
+  signal: AbortSignal,
+): Promise<void> {
+  const { status, headers, body } = answer;
+  const length = Buffer.isBuffer(body) ? body.length : body.sizeBytes;
+  const bodyless = request.method === 'HEAD' || status === 304;
+  const stream = bodyless || Buffer.isBuffer(body) ? undefined : await body.open();
+  if (!bodyless && !Buffer.isBuffer(body) && stream === undefined) throw new BodyGoneError('the content is gone');
+
+  response.removeHeader('X-Powered-By');
+  response.writeHead(status, { ...headers, ...(status !== 304 && { 'Content-Length': String(length) }) });
+  if (stream !== undefined) await pipeline(stream, response, { signal });
+  else if (bodyless) response.end();
+  else response.end(body);
+}

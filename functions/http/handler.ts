@@ -1,0 +1,84 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Logger } from 'pino';
+import type { Registry } from '../registry/registry.ts';
+import { SourceError } from '../nix/source.ts';
+import { type Answer, BodyGoneError, send } from './answer.ts';
+import { pageAnswer } from './page.ts';
+import {
+  badPageAnswer,
+  baseAnswer,
+  blobAnswer,
+  errorAnswer,
+  faultAnswer,
+  manifestAnswer,
+  noEndpointAnswer,
+  referrersAnswer,
+  tagsAnswer,
+  unsupportedAnswer,
+} from './respond.ts';
+import { type Route, route } from './route.ts';
+
+export type Handler = (request: IncomingMessage & { originalUrl?: string }, response: ServerResponse) => Promise<void>;
+
+/** The wire: one request in, one answer out, and the one place where an error that nobody expected ends. */
+export function handler(world: { readonly registry: Registry; readonly log: Pick<Logger, 'error' | 'warn'> }): Handler {
+  const { registry, log } = world;
+
+  async function answerTo(request: IncomingMessage, at: Route, signal: AbortSignal): Promise<Answer> {
+    const ifNoneMatch = request.headers['if-none-match'];
+    switch (at.kind) {
+      case 'base':
+        return baseAnswer();
+      case 'manifest':
+        return manifestAnswer(await registry.resolveManifest(at.repository, at.reference, { signal }), ifNoneMatch);
+      case 'blob':
+        return blobAnswer(
+          await registry.findBlob(at.repository, at.digest, { signal }),
+          request.headers.range,
+          ifNoneMatch,
+        );
+      case 'tags': {
+        const n = at.query.get('n');
+        const last = at.query.get('last');
+        if (n !== null && !/^\d{1,9}$/.test(n)) return badPageAnswer();
+        const page = { ...(n !== null && { n: Number(n) }), ...(last !== null && { last }) };
+        return tagsAnswer(await registry.listTags(at.repository, page, { signal }));
+      }
+      case 'referrers':
+        return referrersAnswer(registry.listReferrers(at.repository, at.digest), at.query.has('artifactType'));
+      case 'unsupported-method':
+        return unsupportedAnswer();
+      case 'no-endpoint':
+        return noEndpointAnswer();
+      case 'page':
+        return pageAnswer(at.path);
+      default:
+        throw new RangeError(`no such route: ${String(at satisfies never)}`);
+    }
+  }
+
+  return async (request, response) => {
+    // Express cuts a prefix off `url` when it mounts handlers; the original is the request line's.
+    const target = request.originalUrl ?? request.url ?? '/';
+    const gone = new AbortController();
+    response.once('close', () => {
+      gone.abort();
+    });
+    const { signal } = gone;
+    try {
+      const answer = await answerTo(request, route(request.method ?? 'GET', target), signal);
+      await send(request, response, answer, signal);
+    } catch (error) {
+      if (signal.aborted) return; // Nobody is there to be told.
+      log.error({ err: error, target }, 'a request failed');
+      if (response.headersSent) response.destroy();
+      else await send(request, response, failureAnswer(error), signal);
+    }
+  };
+}
+
+function failureAnswer(error: unknown): Answer {
+  if (error instanceof SourceError) return faultAnswer('UNAVAILABLE', error.message);
+  if (error instanceof BodyGoneError) return errorAnswer('BLOB_UNKNOWN', 'the blob is gone; pull the tag again');
+  return faultAnswer('UNKNOWN', 'the registry failed; its log says why');
+}

@@ -1,0 +1,206 @@
+import type { Invalid, BlobOutcome, ManifestOutcome, ReferrersOutcome, TagsOutcome } from '../registry/outcome.ts';
+import { MediaType } from '../oci/descriptor.ts';
+import type { ErrorCode } from '../oci/error-code.ts';
+import type { Answer } from './answer.ts';
+import { readRange } from './range.ts';
+
+/** On every answer below `/v2/`: how docker knows a registry. */
+const VERSION_HEADER = { 'Docker-Distribution-Api-Version': 'registry/2.0' };
+
+/** The status of each code (PROTOCOL: failures of the image are 4xx, since clients hide the text of a 5xx). */
+const STATUS: Record<ErrorCode, number> = {
+  NAME_INVALID: 400,
+  NAME_UNKNOWN: 404,
+  MANIFEST_UNKNOWN: 404,
+  MANIFEST_INVALID: 422,
+  BLOB_UNKNOWN: 404,
+  DIGEST_INVALID: 400,
+  UNAUTHORIZED: 401,
+  DENIED: 403,
+  UNSUPPORTED: 405,
+  TOOMANYREQUESTS: 429,
+  UNKNOWN: 500,
+  UNAVAILABLE: 503,
+};
+
+/** Lines of a build's log in an error: what fits on a terminal, and clients print it in one line. */
+const MAX_LOG_LINES = 20;
+
+/** An error as distribution-spec 1.1, "Error Codes", has it. */
+export function errorAnswer(
+  code: ErrorCode,
+  message: string,
+  detail?: unknown,
+  headers: Record<string, string> = {},
+): Answer {
+  const error = { code, message, ...(detail !== undefined && { detail }) };
+  return json(STATUS[code], { errors: [error] }, headers);
+}
+
+function json(status: number, value: unknown, headers: Record<string, string> = {}): Answer {
+  return {
+    status,
+    headers: { ...VERSION_HEADER, 'Content-Type': 'application/json', ...headers },
+    body: Buffer.from(JSON.stringify(value)),
+  };
+}
+
+export function baseAnswer(): Answer {
+  return json(200, {});
+}
+
+export function unsupportedAnswer(): Answer {
+  return errorAnswer('UNSUPPORTED', 'this registry is for pulling: it answers GET and HEAD', undefined, {
+    Allow: 'GET, HEAD',
+  });
+}
+
+export function noEndpointAnswer(): Answer {
+  const answer = errorAnswer('UNSUPPORTED', 'there is no such endpoint in the distribution specification');
+  return { ...answer, status: 404 };
+}
+
+/** For a fault of ours: what happened is in the log, not here. */
+export function faultAnswer(code: 'UNKNOWN' | 'UNAVAILABLE', message: string): Answer {
+  return errorAnswer(code, message);
+}
+
+/** @param ifNoneMatch the request's If-None-Match */
+export function manifestAnswer(outcome: ManifestOutcome, ifNoneMatch: string | undefined): Answer {
+  switch (outcome.kind) {
+    case 'manifest': {
+      const { mediaType, digest, bytes } = outcome.image;
+      const etag = `"${digest}"`;
+      const headers = { ...VERSION_HEADER, 'Docker-Content-Digest': digest, ETag: etag };
+      if (matches(ifNoneMatch, etag)) return { status: 304, headers, body: Buffer.alloc(0) };
+      return { status: 200, headers: { ...headers, 'Content-Type': mediaType }, body: bytes };
+    }
+    case 'manifest-unknown':
+    case 'reference-unknown':
+      return errorAnswer('MANIFEST_UNKNOWN', outcome.message);
+    case 'packages-unavailable': {
+      const { unknown, refused } = outcome;
+      const sentences = [
+        ...unknown.map(({ attribute, nearMatches }) => `there is no package ${attribute}${didYouMean(nearMatches)}`),
+        ...refused.map(({ message }) => message),
+      ];
+      const code = unknown.length > 0 ? 'MANIFEST_UNKNOWN' : 'MANIFEST_INVALID';
+      return errorAnswer(code, sentences.join('; '), { unknown, refused });
+    }
+    case 'build-failed': {
+      const log = outcome.logTail.slice(-MAX_LOG_LINES);
+      return errorAnswer('MANIFEST_INVALID', `the build failed: ${[outcome.message, ...log].join('\n')}`, { log });
+    }
+    case 'out-of-time':
+      return errorAnswer('MANIFEST_INVALID', outcome.message);
+    default:
+      return invalidAnswer(outcome);
+  }
+}
+
+function didYouMean(names: readonly string[]): string {
+  return names.length === 0 ? '' : ` (did you mean ${names.join(', ')}?)`;
+}
+
+/** @param range the request's Range */
+export function blobAnswer(outcome: BlobOutcome, range: string | undefined, ifNoneMatch: string | undefined): Answer {
+  switch (outcome.kind) {
+    case 'blob': {
+      const { digest, sizeBytes, open } = outcome;
+      const etag = `"${digest}"`;
+      const headers = {
+        ...VERSION_HEADER,
+        'Content-Type': 'application/octet-stream',
+        'Docker-Content-Digest': digest,
+        ETag: etag,
+        'Accept-Ranges': 'bytes',
+      };
+      if (matches(ifNoneMatch, etag)) return { status: 304, headers, body: Buffer.alloc(0) };
+      const wanted = readRange(range, sizeBytes);
+      switch (wanted.kind) {
+        case 'whole':
+          return { status: 200, headers, body: { sizeBytes, open } };
+        case 'part': {
+          const { start, end } = wanted;
+          return {
+            status: 206,
+            headers: { ...headers, 'Content-Range': `bytes ${start}-${end}/${sizeBytes}` },
+            body: { sizeBytes: end - start + 1, open: () => open({ start, end }) },
+          };
+        }
+        case 'unsatisfiable':
+          return {
+            ...errorAnswer('UNKNOWN', `the range is outside of the blob's ${sizeBytes} bytes`, undefined, {
+              'Content-Range': `bytes */${sizeBytes}`,
+            }),
+            status: 416,
+          };
+        default:
+          throw new RangeError(`no such range: ${String(wanted satisfies never)}`);
+      }
+    }
+    case 'blob-unknown':
+      return errorAnswer('BLOB_UNKNOWN', outcome.message);
+    default:
+      return invalidAnswer(outcome);
+  }
+}
+
+export function tagsAnswer(outcome: TagsOutcome): Answer {
+  switch (outcome.kind) {
+    case 'tags': {
+      const { repository, tags, next } = outcome;
+      // Of what a tag may hold, nothing needs an escape in a URL.
+      const link = next && `</v2/${repository}/tags/list?n=${next.n}&last=${next.last}>; rel="next"`;
+      return json(200, { name: repository, tags }, link === undefined ? {} : { Link: link });
+    }
+    case 'repository-unknown':
+      return errorAnswer('NAME_UNKNOWN', outcome.message);
+    default:
+      return invalidAnswer(outcome);
+  }
+}
+
+/** For a query of `tags/list` that is none. */
+export function badPageAnswer(): Answer {
+  return { ...errorAnswer('UNSUPPORTED', 'n is a whole number, the most tags that are wanted'), status: 400 };
+}
+
+/** @param filtered whether the client asked for one artifact type */
+export function referrersAnswer(outcome: ReferrersOutcome, filtered: boolean): Answer {
+  if (outcome.kind !== 'referrers') return invalidAnswer(outcome);
+  return {
+    status: 200,
+    headers: {
+      ...VERSION_HEADER,
+      'Content-Type': MediaType.index,
+      ...(filtered && { 'OCI-Filters-Applied': 'artifactType' }),
+    },
+    body: outcome.index,
+  };
+}
+
+function invalidAnswer(outcome: Invalid): Answer {
+  switch (outcome.kind) {
+    case 'name-invalid':
+      return errorAnswer('NAME_INVALID', outcome.message);
+    case 'reference-invalid':
+      // The specification has no code for a malformed tag; the name as a whole is what is wrong.
+      return errorAnswer('NAME_INVALID', outcome.message);
+    case 'digest-invalid':
+      return errorAnswer('DIGEST_INVALID', outcome.message);
+    default:
+      throw new RangeError(`no such outcome: ${String(outcome.kind satisfies never)}`);
+  }
+}
+
+/** RFC 9110, section 13.1.2: a list of entity tags, compared weakly, or `*`. */
+function matches(ifNoneMatch: string | undefined, etag: string): boolean {
+  if (ifNoneMatch === undefined) return false;
+  return ifNoneMatch.split(',').some((one) => ['*', etag].includes(one.trim().replace(/^W\//, '')));
+}
+
+/** For a path with escapes that are none. Names need no escapes, so whatever was asked for, its name is wrong. */
+export function malformedTargetAnswer(): Answer {
+  return errorAnswer('NAME_INVALID', 'the path has a malformed escape (%)');
+}

@@ -1,0 +1,52 @@
+/** What a request asks for; names, references and digests are as they came, checked by whoever uses them. */
+export type Route =
+  | { readonly kind: 'base' }
+  | { readonly kind: 'manifest'; readonly repository: string; readonly reference: string }
+  | { readonly kind: 'blob'; readonly repository: string; readonly digest: string }
+  | { readonly kind: 'tags'; readonly repository: string; readonly query: URLSearchParams }
+  | {
+      readonly kind: 'referrers';
+      readonly repository: string;
+      readonly digest: string;
+      readonly query: URLSearchParams;
+    }
+  /** A method that a pull registry does not know. */
+  | { readonly kind: 'unsupported-method' }
+  /** Below `/v2/`, and nothing there. */
+  | { readonly kind: 'no-endpoint' }
+  /** Outside `/v2/`. */
+  | { readonly kind: 'page'; readonly path: string };
+
+/**
+ * Finds the endpoint of a request (distribution-spec 1.1, "Endpoints"). Names hold slashes and may hold the words
+ * `manifests`, `blobs` and `tags` themselves, so a path is read from its end. Nothing is decoded: the grammar of names,
+ * tags and digests needs no escapes.
+ *
+ * @param target path and query, as in the request line
+ */
+export function route(method: string, target: string): Route {
+  const question = target.indexOf('?');
+  const path = question === -1 ? target : target.slice(0, question);
+  if (path !== '/v2' && !path.startsWith('/v2/')) return { kind: 'page', path };
+  if (method !== 'GET' && method !== 'HEAD') return { kind: 'unsupported-method' };
+  const rest = path.slice('/v2/'.length);
+  if (rest === '') return { kind: 'base' };
+
+  const segments = rest.split('/');
+  const [endpoint, last] = segments.slice(-2);
+  const repository = segments.slice(0, -2).join('/');
+  if (endpoint === undefined || last === undefined) return { kind: 'no-endpoint' };
+  const query = () => new URLSearchParams(question === -1 ? '' : target.slice(question));
+  switch (endpoint) {
+    case 'manifests':
+      return { kind: 'manifest', repository, reference: last };
+    case 'blobs':
+      return { kind: 'blob', repository, digest: last };
+    case 'referrers':
+      return { kind: 'referrers', repository, digest: last, query: query() };
+    case 'tags':
+      return last === 'list' ? { kind: 'tags', repository, query: query() } : { kind: 'no-endpoint' };
+    default:
+      return { kind: 'no-endpoint' };
+  }
+}

@@ -1,0 +1,71 @@
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { http } from '@google-cloud/functions-framework';
+import { imageBuilder } from './builder/image-builder.ts';
+import { imageMaker } from './builder/image-maker.ts';
+import { packageFinder } from './builder/packages.ts';
+import { type Config, ConfigError, parseConfig } from './config.ts';
+import { type Handler, handler } from './http/handler.ts';
+import { refuseMalformedTargets, whenListening } from './http/server.ts';
+import { CompressorMissingError } from './layer/compressor-error.ts';
+import { findCompressor } from './layer/find-compressor.ts';
+import { createLog } from './log.ts';
+import { expressionsDigest } from './nix/expressions.ts';
+import { folderSource } from './nix/folder-source.ts';
+import { channelSource, gitSource } from './nix/git-source.ts';
+import { type PackageSource, SourceError } from './nix/source.ts';
+import { registry } from './registry/registry.ts';
+import { pulledTags } from './registry/tags.ts';
+import { folderStore } from './storage/folder.ts';
+import { FolderUnusableError, prepareFolder } from './storage/folder-prepare.ts';
+import { knownBlobs } from './storage/known-blobs.ts';
+
+function packageSource({ packages, nix }: Config): PackageSource | Promise<PackageSource> {
+  switch (packages.kind) {
+    case 'channel':
+      return channelSource(packages.channel, nix);
+    case 'git':
+      return gitSource(packages.url, nix);
+    case 'folder':
+      return folderSource(packages.path);
+    default:
+      throw new RangeError(`no such package source: ${String(packages satisfies never)}`);
+  }
+}
+
+async function compose(config: Config): Promise<Handler> {
+  const log = createLog(config.logFormat);
+  await prepareFolder(config.storage.path);
+  const store = folderStore(config.storage.path);
+  const source = await packageSource(config);
+  const compressor = await findCompressor(config.compression);
+  const expressions = await expressionsDigest(config.nix.expressions);
+
+  const known = knownBlobs(store);
+  const packages = packageFinder({ store, nix: config.nix, expressions });
+  const maker = imageMaker({ store, known, compressor, packages, expressions });
+  const concurrency = availableParallelism();
+  const images = imageBuilder({ store, source, maker, log, timeoutMs: config.nix.timeoutMs, concurrency });
+  whenListening((server, port) => {
+    refuseMalformedTargets(server);
+    log.info({ port, packages: source.description, store: store.name, compression: compressor.name }, 'ready');
+    if (config.logFormat === 'text') process.stdout.write(`\nTry it:  docker run --rm localhost:${port}/hello\n\n`);
+  });
+  return handler({ registry: registry({ store, images, tags: pulledTags(store) }), log });
+}
+
+/** What a person can mend: it is told in a sentence. Everything else is a defect and shows where it happened. */
+function isForTheOperator(error: unknown): error is Error {
+  return [ConfigError, FolderUnusableError, CompressorMissingError, SourceError].some((kind) => error instanceof kind);
+}
+
+try {
+  const programFolder = fileURLToPath(new URL('..', import.meta.url));
+  const config = parseConfig(process.env, { programFolder, terminal: process.stdout.isTTY });
+  http('registry', await compose(config));
+} catch (error) {
+  process.stderr.write(
+    `nixery-run cannot start: ${isForTheOperator(error) ? error.message : String((error as Error).stack)}\n`,
+  );
+  process.exit(1);
+}

@@ -1,0 +1,24 @@
+import type { Writable } from 'node:stream';
+import type { Chunks } from './compressor.ts';
+
+/**
+ * Writes `chunks` to `stream` and ends it. The next chunk is asked for when the stream has let go of the one before, so
+ * that a source can use its memory again: `pipeline` asks earlier, and would have a chunk overwritten on its way.
+ *
+ * @throws the source's error, or the stream's; also when the stream is destroyed before its end
+ */
+export async function feed(stream: Writable, chunks: Chunks): Promise<void> {
+  // Every failure reaches the callback below; without a listener it would end the process as well.
+  stream.on('error', () => undefined);
+  for await (const chunk of chunks) await settled((done) => stream.write(chunk, done));
+  await settled((done) => stream.end(done));
+}
+
+function settled(start: (done: (error?: Error | null) => void) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    start((error) => {
+      if (error) reject(error);
+      else resolve();
+    });
+  });
+}

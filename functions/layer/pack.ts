@@ -1,0 +1,127 @@
+import { createHash, type Hash } from 'node:crypto';
+import { z } from 'zod';
+import type { ClosurePath } from '../nix/store-path.ts';
+import { type Digest, digestFromHex } from '../oci/digest.ts';
+import type { BlobStore } from '../storage/blob-store.ts';
+import type { KnownBlobs } from '../storage/known-blobs.ts';
+import { objectKey } from '../storage/object-key.ts';
+import { keyHash } from '../storage/record.ts';
+import { type Compressor, compressorIdentity } from './compressor.ts';
+import { bytesSchema, digestSchema } from './digest-schema.ts';
+import { FRAME_VERSION, HEAD, TAIL } from './frame.ts';
+import { memberTar } from './member-tar.ts';
+import { publishBlob } from './publish-blob.ts';
+import { findOrMake, type RecordedBlob } from './recorded-blob.ts';
+import { sharedWork } from './shared-work.ts';
+import { type ByteString, byteString, readTree } from './tree.ts';
+
+/** Version of the record below and of how a member is made. */
+const FORMAT = 1;
+
+/** A store path as a layer of its own: head, the path's member, tail. */
+export interface PackedPath {
+  readonly format: typeof FORMAT;
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+  /** Digest of the uncompressed layer. */
+  readonly diffId: Digest;
+  readonly uncompressedBytes: number;
+  /** Where the path's member is in the blob, so that it can be copied into a layer of several paths. */
+  readonly memberOffset: number;
+  readonly memberBytes: number;
+}
+
+const packedPathSchema: z.ZodType<PackedPath> = z.strictObject({
+  format: z.literal(FORMAT),
+  digest: digestSchema,
+  sizeBytes: bytesSchema,
+  diffId: digestSchema,
+  uncompressedBytes: bytesSchema,
+  memberOffset: bytesSchema,
+  memberBytes: bytesSchema,
+});
+
+export interface PackOptions {
+  /** Where the path's content lies, when it is not at the path itself. */
+  readonly location?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Packs a store path, unless the store has it packed. `made` tells. */
+export type Packer = (
+  path: Pick<ClosurePath, 'path' | 'narHash'>,
+  options?: PackOptions,
+) => Promise<RecordedBlob<PackedPath>>;
+
+/**
+ * A packer for one store. Callers that want the same path at once share one packing.
+ *
+ * What it throws: StorePathError, CompressorError, StorageError, Error of the file system, the reason of the signal.
+ */
+export function createPacker(into: {
+  readonly store: BlobStore;
+  readonly known: KnownBlobs;
+  readonly compressor: Compressor;
+}): Packer {
+  const { store, known, compressor } = into;
+  const share = sharedWork<RecordedBlob<PackedPath>>();
+
+  return ({ path, narHash }, { location = path, signal } = {}) => {
+    const name = keyHash({
+      format: FORMAT,
+      frame: FRAME_VERSION,
+      compressor: compressorIdentity(compressor),
+      path,
+      narHash,
+    });
+    const at = { store, known, key: objectKey('contents', name), schema: packedPathSchema };
+    return share(
+      name,
+      (stop) => findOrMake(at, () => pack(into, path.slice(1), byteString(location), stop), { signal: stop }),
+      { signal },
+    );
+  };
+}
+
+async function pack(
+  { store, compressor }: { readonly store: BlobStore; readonly compressor: Compressor },
+  name: ByteString,
+  location: ByteString,
+  signal: AbortSignal,
+): Promise<PackedPath> {
+  const tree = await readTree(location, { signal });
+  const uncompressed = createHash('sha256').update(HEAD.tar);
+  let uncompressedBytes = HEAD.tar.length + TAIL.tar.length;
+  let memberBytes = 0;
+
+  function* tar(): Generator<Buffer, void, void> {
+    for (const chunk of memberTar(name, location, tree)) {
+      uncompressed.update(chunk);
+      uncompressedBytes += chunk.length;
+      yield chunk;
+    }
+    uncompressed.update(TAIL.tar);
+  }
+  async function* layer(): AsyncGenerator<Buffer, void, void> {
+    yield HEAD.gzip;
+    for await (const chunk of compressor.compress(tar(), { signal })) {
+      memberBytes += chunk.length;
+      yield chunk;
+    }
+    yield TAIL.gzip;
+  }
+
+  const blob = await publishBlob(store, layer(), { signal });
+  return {
+    format: FORMAT,
+    ...blob,
+    diffId: diffIdOf(uncompressed),
+    uncompressedBytes,
+    memberOffset: HEAD.gzip.length,
+    memberBytes,
+  };
+}
+
+function diffIdOf(hash: Hash): Digest {
+  return digestFromHex(hash.digest('hex'));
+}

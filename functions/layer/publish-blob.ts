@@ -1,0 +1,42 @@
+import { createHash } from 'node:crypto';
+import { pipeline } from 'node:stream/promises';
+import { type Digest, digestFromHex } from '../oci/digest.ts';
+import type { BlobStore, IoOptions } from '../storage/blob-store.ts';
+import { blobKey } from '../storage/known-blobs.ts';
+
+export interface PublishedBlob {
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+}
+
+/**
+ * Streams a blob into the store and publishes it under its digest. When anything fails, nothing is readable and
+ * nothing is staged.
+ */
+export async function publishBlob(
+  store: BlobStore,
+  chunks: AsyncIterable<Buffer>,
+  { signal }: IoOptions = {},
+): Promise<PublishedBlob> {
+  const sha256 = createHash('sha256');
+  let sizeBytes = 0;
+  async function* counted(): AsyncGenerator<Buffer, void, void> {
+    for await (const chunk of chunks) {
+      sha256.update(chunk);
+      sizeBytes += chunk.length;
+      yield chunk;
+    }
+  }
+  const staging = await store.stage({ signal });
+  try {
+    await pipeline(counted, staging.writable, { signal });
+    const digest = digestFromHex(sha256.digest('hex'));
+    await staging.publish(blobKey(digest), { signal });
+    return { digest, sizeBytes };
+  } catch (error) {
+    await staging.discard();
+    // The pipeline's own AbortError hides why.
+    signal?.throwIfAborted();
+    throw error;
+  }
+}

@@ -1,0 +1,45 @@
+import type { ImageUnavailable } from '../builder/image-builder.ts';
+import type { Image } from '../builder/image.ts';
+import type { ByteRange } from '../storage/blob-store.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { Readable } from 'node:stream';
+
+/** A name, tag or digest that is none. */
+export interface Invalid {
+  readonly kind: 'name-invalid' | 'reference-invalid' | 'digest-invalid';
+  readonly message: string;
+}
+
+/** What came of asking for a manifest. */
+export type ManifestOutcome =
+  | { readonly kind: 'manifest'; readonly image: Image }
+  | { readonly kind: 'manifest-unknown'; readonly message: string }
+  | ImageUnavailable
+  | Invalid;
+
+/** What came of asking for a blob. */
+export type BlobOutcome =
+  | {
+      readonly kind: 'blob';
+      readonly digest: Digest;
+      readonly sizeBytes: number;
+      /** Opens the content, or a part of it; undefined when it has gone since. */
+      readonly open: (range?: ByteRange) => Promise<Readable | undefined>;
+    }
+  | { readonly kind: 'blob-unknown'; readonly message: string }
+  | Invalid;
+
+/** What came of asking for tags. */
+export type TagsOutcome =
+  | {
+      readonly kind: 'tags';
+      readonly repository: string;
+      readonly tags: readonly string[];
+      /** Absent at the end of the list, otherwise where the next page begins. */
+      readonly next?: { readonly n: number; readonly last: string };
+    }
+  | { readonly kind: 'repository-unknown'; readonly message: string }
+  | Invalid;
+
+/** What came of asking for referrers. */
+export type ReferrersOutcome = { readonly kind: 'referrers'; readonly index: Buffer } | Invalid;

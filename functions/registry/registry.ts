@@ -1,0 +1,127 @@
+import { parseImageName } from '../builder/image-request.ts';
+import type { ImageBuilder } from '../builder/image-builder.ts';
+import { MediaType } from '../oci/descriptor.ts';
+import { hexOf, parseDigest } from '../oci/digest.ts';
+import { MAX_REPOSITORY_CHARACTERS, parseReference, parseRepositoryName } from '../oci/reference.ts';
+import type { BlobStore, IoOptions } from '../storage/blob-store.ts';
+import { objectKey } from '../storage/object-key.ts';
+import type { BlobOutcome, Invalid, ManifestOutcome, ReferrersOutcome, TagsOutcome } from './outcome.ts';
+import type { PulledTags } from './tags.ts';
+
+/** The use cases of a pull registry (distribution-spec 1.1), in strings as they came and outcomes as they are. */
+export interface Registry {
+  /** The manifest of a tag, built while the caller waits when it has to be, or of a digest. */
+  resolveManifest(repository: string, reference: string, options?: IoOptions): Promise<ManifestOutcome>;
+  findBlob(repository: string, digest: string, options?: IoOptions): Promise<BlobOutcome>;
+  /** @param page `n`: at most so many, all when absent; `last`: only those behind it, whether or not it exists */
+  listTags(repository: string, page: { n?: number; last?: string }, options?: IoOptions): Promise<TagsOutcome>;
+  listReferrers(repository: string, digest: string): ReferrersOutcome;
+}
+
+/** Where cosign and others look for signatures, attestations and SBOMs of a digest: never an image of ours. */
+const SIGNATURE_TAG = /^sha256-[a-f0-9]{64}(?:\.[a-z]+)?$/;
+
+const NO_REFERRERS = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: MediaType.index, manifests: [] }));
+
+export function registry(world: {
+  readonly store: BlobStore;
+  readonly images: ImageBuilder;
+  readonly tags: PulledTags;
+}): Registry {
+  const { store, images, tags } = world;
+  return {
+    async resolveManifest(repositoryText, referenceText, options = {}) {
+      const repository = parseRepositoryName(repositoryText);
+      if (repository === undefined) return invalidName(repositoryText);
+      const reference = parseReference(referenceText);
+      if (reference === undefined) return invalidReference(referenceText);
+      if (reference.kind === 'digest') {
+        const image = await images.findByDigest(reference.digest, options);
+        if (image !== undefined) return { kind: 'manifest', image };
+        return {
+          kind: 'manifest-unknown',
+          message: `no image here has the digest ${reference.digest}; pull its tag first`,
+        };
+      }
+      if (SIGNATURE_TAG.test(reference.tag)) {
+        return { kind: 'manifest-unknown', message: 'there are no signatures and attestations here' };
+      }
+      const name = parseImageName(repository);
+      if (name.kind === 'invalid') return { kind: 'name-invalid', message: name.message };
+      const outcome = await images.build(name.request, reference.tag, options);
+      if (outcome.kind !== 'image') return outcome;
+      await tags.add(repository, reference.tag, options);
+      return { kind: 'manifest', image: outcome.image };
+    },
+
+    async findBlob(repositoryText, digestText, options = {}) {
+      const repository = parseRepositoryName(repositoryText);
+      if (repository === undefined) return invalidName(repositoryText);
+      const digest = parseDigest(digestText);
+      if (digest === undefined) return invalidDigest(digestText);
+      const key = objectKey('layers', hexOf(digest));
+      const stat = await store.stat(key, options);
+      if (stat === undefined) {
+        await images.reportMissing(digest, options);
+        return { kind: 'blob-unknown', message: `there is no blob ${digest} here; pull the image's tag again` };
+      }
+      return {
+        kind: 'blob',
+        digest,
+        sizeBytes: stat.sizeBytes,
+        open: async (range) => (await store.read(key, { range, signal: options.signal }))?.stream,
+      };
+    },
+
+    async listTags(repositoryText, { n, last }, options = {}) {
+      const repository = parseRepositoryName(repositoryText);
+      if (repository === undefined) return invalidName(repositoryText);
+      const all = await tags.list(repository, options);
+      if (all.length === 0) return { kind: 'repository-unknown', message: `${repository} was never pulled here` };
+      return { kind: 'tags', repository, ...pageOf(all, n, last) };
+    },
+
+    listReferrers(repositoryText, digestText) {
+      if (parseRepositoryName(repositoryText) === undefined) return invalidName(repositoryText);
+      if (parseDigest(digestText) === undefined) return invalidDigest(digestText);
+      return { kind: 'referrers', index: NO_REFERRERS };
+    },
+  };
+}
+
+/** distribution-spec 1.1, "Content Discovery": `last` is exclusive, and `n=0` gives nothing and no next page. */
+function pageOf(all: readonly string[], n: number | undefined, last: string | undefined) {
+  const ahead = last === undefined ? all : all.filter((tag) => tag > last);
+  if (n === undefined || n >= ahead.length) return { tags: ahead };
+  const tags = ahead.slice(0, n);
+  const end = tags.at(-1);
+  return end === undefined ? { tags } : { tags, next: { n, last: end } };
+}
+
+function invalidName(text: string): Invalid {
+  const message =
+    text.length > MAX_REPOSITORY_CHARACTERS
+      ? `an image's name has at most ${MAX_REPOSITORY_CHARACTERS} characters`
+      : text === ''
+        ? 'the image has no name; its name is its contents, as in shell/git'
+        : `${quote(text)} is not an image's name: lower-case letters, digits and single . _ - inside, parted by /`;
+  return { kind: 'name-invalid', message };
+}
+
+function invalidReference(text: string): Invalid {
+  return text.includes(':')
+    ? invalidDigest(text)
+    : {
+        kind: 'reference-invalid',
+        message: `${quote(text)} is not a tag: letters, digits, . _ -, at most 128 characters`,
+      };
+}
+
+function invalidDigest(text: string): Invalid {
+  return { kind: 'digest-invalid', message: `${quote(text)} is not a digest: sha256: and 64 hexadecimal digits` };
+}
+
+/** A caller's text, short enough for a message. */
+function quote(text: string): string {
+  return JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}...` : text);
+}
