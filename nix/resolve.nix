@@ -69,7 +69,10 @@ let
     set: name:
     let
       folded = toLower name;
-      alike = filter (candidate: toLower candidate == folded) (attrNames set);
+      # The lengths are compared first: folding all of 70,000 names takes a quarter of a second.
+      alike = filter (
+        candidate: stringLength candidate == stringLength name && toLower candidate == folded
+      ) (attrNames set);
     in
     if set ? ${name} then
       name

@@ -51,7 +51,7 @@ export function parseImageName(repository: RepositoryName): ParsedImageName {
   if (attributes.size === 0) {
     return {
       kind: 'invalid',
-      message: `the name chooses a platform but no package: ${repository}/hello would be an image`,
+      message: `the name chooses a platform but no package: ${[...components].join('/')}/hello would be an image`,
     };
   }
   return { kind: 'request', request: { attributes: [...attributes].sort(), system } };

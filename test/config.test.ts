@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { ConfigError, parseConfig } from '../functions/config.ts';
+
+const world = { programFolder: '/program', terminal: false };
+const parse = (env: Record<string, string>) => parseConfig(env, world);
+
+function problemsOf(env: Record<string, string>): string {
+  try {
+    parse(env);
+  } catch (error) {
+    assert.ok(error instanceof ConfigError);
+    return error.message;
+  }
+  assert.fail('the configuration was taken');
+}
+
+describe('the configuration', () => {
+  it('has a default for everything', () => {
+    const config = parse({ HOME: '/home/u' });
+    assert.equal(config.port, 8080);
+    assert.equal(config.storage.path, `${process.cwd()}/.data/store`);
+    assert.deepEqual(config.packages, { kind: 'channel', channel: 'nixos-25.11' });
+    assert.equal(config.nix.expressions, '/program/nix');
+    assert.equal(config.nix.timeoutMs, 600_000);
+    assert.equal(config.nix.cacheFolder, '/home/u/.cache/nixery-run');
+    assert.equal(config.compression, 'igzip');
+    assert.equal(config.logFormat, 'json');
+  });
+
+  it('takes a variable that is set to nothing as not set', () => {
+    assert.deepEqual(parse({ PORT: '', BUCKET: '', NIXERY_PKGS_PATH: '', NIXERY_COMPRESSION: '' }), parse({}));
+  });
+
+  it('knows each package source', () => {
+    assert.deepEqual(parse({ NIXERY_CHANNEL: 'nixos-unstable' }).packages, {
+      kind: 'channel',
+      channel: 'nixos-unstable',
+    });
+    assert.deepEqual(parse({ NIXERY_PKGS_REPO: 'https://a/b' }).packages, { kind: 'git', url: 'https://a/b' });
+    assert.deepEqual(parse({ NIXERY_PKGS_PATH: '/a/b' }).packages, { kind: 'folder', path: '/a/b' });
+  });
+
+  it('names every wrong variable at once', () => {
+    const message = problemsOf({
+      PORT: 'http',
+      NIX_TIMEOUT: '0',
+      NIXERY_COMPRESSION: 'lzma',
+      NIXERY_STORAGE_BACKEND: 'tape',
+      NIXERY_CHANNEL: '../x',
+      NIXERY_PKGS_PATH: '/p',
+    });
+    for (const name of ['PORT', 'NIX_TIMEOUT', 'NIXERY_COMPRESSION', 'NIXERY_STORAGE_BACKEND', 'NIXERY_CHANNEL']) {
+      assert.match(message, new RegExp(`- ${name} must`));
+    }
+    assert.match(message, /only one of NIXERY_CHANNEL, NIXERY_PKGS_PATH/);
+  });
+
+  it('says that a bucket is not supported yet, and needs one for gcs', () => {
+    assert.match(problemsOf({ BUCKET: 'b' }), /BUCKET: Cloud Storage is not supported yet/);
+    assert.match(problemsOf({ GCS_BUCKET: 'b' }), /not supported yet/);
+    assert.match(problemsOf({ NIXERY_STORAGE_BACKEND: 'gcs' }), /BUCKET must be set/);
+    assert.equal(parse({ BUCKET: 'b', NIXERY_STORAGE_BACKEND: 'filesystem' }).storage.backend, 'filesystem');
+  });
+
+  it('gives Nix no variable but those that it needs', () => {
+    const { environment } = parse({ PATH: '/bin', HOME: '/h', SECRET: 's', BUCKET: '', NIX_REMOTE: 'daemon' }).nix;
+    assert.deepEqual(environment, { PATH: '/bin', HOME: '/h', NIX_REMOTE: 'daemon' });
+  });
+
+  it('writes JSON at Google and wherever nobody reads along', () => {
+    assert.equal(parseConfig({}, { ...world, terminal: true }).logFormat, 'text');
+    assert.equal(parseConfig({ K_SERVICE: 's' }, { ...world, terminal: true }).logFormat, 'json');
+  });
+});

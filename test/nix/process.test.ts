@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { readdir, readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, it } from 'node:test';
+import { LOG_LINES, ProcessError, run } from '../../functions/nix/process.ts';
+
+const env = { PATH: process.env['PATH'] ?? '' };
+const sh = (script: string, options: { timeoutMs?: number; signal?: AbortSignal } = {}) =>
+  run('sh', ['-c', script], { env, ...options });
+
+async function failureOf(promise: Promise<unknown>): Promise<ProcessError> {
+  try {
+    await promise;
+  } catch (error) {
+    assert.ok(error instanceof ProcessError, String(error));
+    return error;
+  }
+  assert.fail('it did not fail');
+}
+
+/** Is a process with this in its command line alive? */
+async function isAlive(marker: string): Promise<boolean> {
+  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    // A process may end between the two looks.
+    const commandLine = await readFile(`/proc/${pid}/cmdline`, 'latin1').catch(() => '');
+    if (commandLine.includes(marker)) return true;
+  }
+  return false;
+}
+
+describe('a process', () => {
+  it('gives what it printed', async () => {
+    assert.equal(await sh('echo out; echo err >&2'), 'out');
+  });
+
+  it('ends as it should when it prints 20 MB to stderr, also in a single line', async () => {
+    assert.equal(
+      await sh('yes 0123456789 | head -c 10000000 >&2; head -c 10000000 /dev/zero | tr "\\0" x >&2; echo done'),
+      'done',
+    );
+  });
+
+  it('fails with the last lines of its stderr', async () => {
+    const error = await failureOf(sh('seq 1 5000 >&2; echo the end >&2; exit 3'));
+    assert.equal(error.failure, 'exit');
+    assert.equal(error.logTail.length, LOG_LINES);
+    assert.deepEqual(error.logTail.slice(-2), ['5000', 'the end']);
+    assert.match(error.message, /^sh: failed: the end$/);
+  });
+
+  it('sees only the environment that it is given', async () => {
+    process.env['NIXERY_TEST_SECRET'] = 'secret';
+    assert.equal(await sh('echo "[$NIXERY_TEST_SECRET]"'), '[]');
+  });
+
+  it('that does not exist is said to be missing', async () => {
+    assert.equal((await failureOf(run('nixery-no-such-program', [], { env }))).failure, 'not-found');
+  });
+
+  it('that takes too long is ended with all that it started', async () => {
+    const marker = `1111.${process.pid}`;
+    const error = await failureOf(sh(`(sleep ${marker}; true) & sleep ${marker}`, { timeoutMs: 300 }));
+    assert.equal(error.failure, 'timeout');
+    await sleep(50);
+    assert.equal(await isAlive(marker), false);
+  });
+
+  it('is ended by an abort, and killed when it does not mind', async () => {
+    const marker = `2222.${process.pid}`;
+    const stop = new AbortController();
+    const running = failureOf(
+      sh(`trap "" TERM; (trap "" TERM; sleep ${marker}); sleep ${marker}`, { signal: stop.signal }),
+    );
+    await sleep(300);
+    assert.equal(await isAlive(marker), true);
+    stop.abort();
+    assert.equal((await running).failure, 'aborted');
+    await sleep(50);
+    assert.equal(await isAlive(marker), false);
+  });
+});

@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { closureOf } from '../../functions/nix/closure.ts';
+import { BuildFailedError, realise } from '../../functions/nix/realise.ts';
+import { resolve, type Resolution } from '../../functions/nix/resolve.ts';
+import { propagatedBy } from '../../functions/nix/propagated.ts';
+import { fixturePackages, nix } from '../support/nix.ts';
+
+const source = { kind: 'folder', path: fixturePackages } as const;
+const ask = (...attributes: string[]) => resolve(nix, { source, system: 'x86_64-linux', attributes });
+
+async function one(attribute: string): Promise<Resolution> {
+  const [resolution] = await ask(attribute);
+  assert.ok(resolution !== undefined);
+  return resolution;
+}
+
+async function found(attribute: string) {
+  const resolution = await one(attribute);
+  assert.ok(resolution.kind === 'found', JSON.stringify(resolution));
+  return resolution;
+}
+
+describe('resolving attribute names', () => {
+  it('finds exact names first, then names in another case, then names behind an underscore, at every level', async () => {
+    for (const [asked, path] of [
+      ['greet', 'greet'],
+      ['capital', 'Capital'],
+      ['9lives', '_9lives'],
+      ['nested.deep', 'nested.deep'],
+      ['NESTED.Deep', 'nested.deep'],
+    ] as const) {
+      assert.equal((await found(asked)).attributePath, path);
+    }
+  });
+
+  it('says name, version and outputs', async () => {
+    const { name, version, mainProgram, priority, outputs } = await found('greet');
+    assert.deepEqual(
+      { name, version, mainProgram, priority },
+      { name: 'greet-1.0', version: '1.0', mainProgram: null, priority: null },
+    );
+    assert.equal(outputs.length, 1);
+    assert.match(outputs[0]?.path ?? '', /^\/nix\/store\/[0-9a-z]{32}-greet-1\.0$/);
+    assert.match(outputs[0]?.drvPath ?? '', /\.drv$/);
+  });
+
+  it('takes the first output, or the one that is named', async () => {
+    assert.deepEqual(
+      (await found('several')).outputs.map((output) => output.name),
+      ['out'],
+    );
+    assert.deepEqual(
+      (await found('several.man')).outputs.map((output) => output.name),
+      ['man'],
+    );
+  });
+
+  it('answers for all names in one evaluation, in their order', async () => {
+    const kinds = (
+      await ask(
+        'greet',
+        'unfree',
+        'broken',
+        'insecure',
+        'text',
+        'function',
+        'nested',
+        'pkgs',
+        'pkgs.greet',
+        'nothing',
+        'throws',
+      )
+    ).map(({ kind }) => kind);
+    assert.deepEqual(kinds, [
+      'found',
+      'unfree',
+      'broken',
+      'insecure',
+      ...['not-a-package', 'not-a-package', 'not-a-package'],
+      ...['package-set', 'package-set'],
+      'not-found',
+      'evaluation-failed',
+    ]);
+  });
+
+  it('offers what may have been meant', async () => {
+    const resolution = await one('gret');
+    assert.ok(resolution.kind === 'not-found');
+    assert.deepEqual(resolution.nearMatches, ['greet']);
+  });
+
+  it("gives Nix's own words for what cannot be evaluated, and no stack trace", async () => {
+    const [, thrown, crashed] = await ask('greet', 'throws', 'crashes');
+    assert.ok(thrown?.kind === 'evaluation-failed' && crashed?.kind === 'evaluation-failed');
+    assert.equal(thrown.message, 'throws cannot be evaluated: this package set does not have it any more');
+    assert.match(crashed.message, /^crashes cannot be evaluated: cannot add a string to an integer|cannot .*/);
+    assert.doesNotMatch(crashed.message, /\n\s+at |show-trace/);
+  });
+
+  it('names the vulnerabilities of an insecure package', async () => {
+    const resolution = await one('insecure');
+    assert.ok(resolution.kind === 'insecure');
+    assert.equal(resolution.message, 'insecure is marked as insecure: CVE-2026-0001');
+  });
+
+  it('evaluates nothing outside of the package set', async () => {
+    const outside = { kind: 'folder', path: `${fixturePackages}/../outside` } as const;
+    const [resolution] = await resolve(nix, { source: outside, system: 'x86_64-linux', attributes: ['peeks'] });
+    assert.ok(resolution?.kind === 'evaluation-failed', JSON.stringify(resolution));
+    assert.match(resolution.message, /forbidden|not allowed|access to/);
+  });
+});
+
+describe('realising outputs', () => {
+  it('builds them, and then their closure is known', async () => {
+    const { outputs } = await found('greet');
+    await realise(nix, outputs);
+    const paths = outputs.map((output) => output.path);
+    const closure = await closureOf(nix, paths);
+    assert.deepEqual(closure?.map(({ path }) => path.slice(44)).sort(), ['greet-1.0', 'lib-2.0']);
+    const greet = closure?.find(({ path }) => paths.includes(path));
+    assert.deepEqual(
+      greet?.references.map((path) => path.slice(44)),
+      ['lib-2.0'],
+    );
+    assert.match(greet?.narHash ?? '', /^sha256-/);
+    assert.ok((greet?.narSizeBytes ?? 0) > 300);
+    assert.deepEqual(await propagatedBy(paths), []);
+  });
+
+  it('fails with the end of the log of a build that fails', async () => {
+    const { outputs } = await found('fails');
+    await assert.rejects(realise(nix, outputs), (error) => {
+      assert.ok(error instanceof BuildFailedError);
+      assert.match(error.logTail.join('\n'), /this is the last thing it says/);
+      return true;
+    });
+  });
+
+  it('ends as it should when a build prints 10 MB to stderr', async () => {
+    const { outputs } = await found('floods');
+    await realise(nix, outputs);
+    assert.ok(
+      (await closureOf(
+        nix,
+        outputs.map((output) => output.path),
+      )) !== undefined,
+    );
+  });
+
+  it('does not know the closure of what is not built', async () => {
+    const { outputs } = await found('hangs');
+    assert.equal(
+      await closureOf(
+        nix,
+        outputs.map((output) => output.path),
+      ),
+      undefined,
+    );
+  });
+});

@@ -1,0 +1,96 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+/** A registry in a process of its own, as `npm start` runs it. */
+export interface RegistryProcess extends AsyncDisposable {
+  readonly origin: string;
+  readonly host: string;
+  /** What it has logged, one object a line. */
+  readonly log: Record<string, unknown>[];
+  /** Largest resident memory so far, in bytes. */
+  peakMemoryBytes(): Promise<number>;
+}
+
+export const projectFolder = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Nix as the tests need it: no users, no sandbox, no cache. */
+export const NIX_CONFIG = ['build-users-group =', 'sandbox = false', 'substitute = false'].join('\n');
+
+/**
+ * Starts a registry and waits until it listens.
+ *
+ * @param env its configuration; of this process's variables only PATH and HOME are passed on
+ * @throws Error with what it printed, when it ends instead
+ */
+export async function startRegistry(env: Readonly<Record<string, string>>): Promise<RegistryProcess> {
+  const port = await freePort();
+  const framework = `${projectFolder}node_modules/@google-cloud/functions-framework/build/src/main.js`;
+  const child = spawn(process.execPath, [framework, '--target=registry', '--ignored-routes='], {
+    cwd: projectFolder,
+    env: {
+      PATH: process.env['PATH'],
+      HOME: process.env['HOME'],
+      NODE_ENV: 'production',
+      NIX_CONFIG,
+      PORT: String(port),
+      ...env,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let printed = '';
+  const log: Record<string, unknown>[] = [];
+  child.stderr.on('data', (chunk: Buffer) => (printed += chunk.toString()));
+  const lines = createInterface(child.stdout);
+  const ready = new Promise<void>((resolve, reject) => {
+    lines.on('line', (line) => {
+      if (!line.startsWith('{')) {
+        printed += `${line}\n`;
+        return;
+      }
+      const entry = JSON.parse(line) as Record<string, unknown>;
+      log.push(entry);
+      if (entry['message'] === 'ready') resolve();
+    });
+    child.once('exit', (code) => {
+      reject(new Error(`the registry ended with ${String(code)}: ${printed}`));
+    });
+  });
+  await ready;
+  const host = `127.0.0.1:${port}`;
+  return {
+    host,
+    origin: `http://${host}`,
+    log,
+    async peakMemoryBytes() {
+      const status = await readFile(`/proc/${String(child.pid)}/status`, 'utf8');
+      return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
+    },
+    async [Symbol.asyncDispose]() {
+      await stop(child);
+    },
+  };
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), 5000);
+  await ended;
+  clearTimeout(timer);
+}
+
+/** A port that nobody listens on. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (typeof address !== 'object' || address === null) throw new Error('no port');
+  return address.port;
+}
