@@ -10,8 +10,13 @@ import type { Chunks } from './compressor.ts';
 export async function feed(stream: Writable, chunks: Chunks): Promise<void> {
   // Every failure reaches the callback below; without a listener it would end the process as well.
   stream.on('error', () => undefined);
-  for await (const chunk of chunks) await settled((done) => stream.write(chunk, done));
+  for await (const chunk of chunks) await written(stream, chunk);
   await settled((done) => stream.end(done));
+}
+
+/** Writes one chunk, and waits until the stream has let go of it. */
+export function written(stream: Writable, chunk: Uint8Array): Promise<void> {
+  return settled((done) => stream.write(chunk, done));
 }
 
 function settled(start: (done: (error?: Error | null) => void) => void): Promise<void> {

@@ -113,13 +113,13 @@ async function* runIgzip(
       else reject(new CompressorError(command, killedBy ? `was killed by ${killedBy}` : `exited with ${code}`, stderr));
     });
   });
-  let sourceFailed = false;
+  const source = { failed: false };
   async function* watched(): AsyncGenerator<Uint8Array, void, void> {
     try {
       yield* chunks;
     } catch (error) {
       // Without all of its input, what it makes is of no use; and it would wait for the rest.
-      sourceFailed = true;
+      source.failed = true;
       child.kill('SIGKILL');
       throw error;
     }
@@ -131,7 +131,7 @@ async function* runIgzip(
     await ended;
     signal?.throwIfAborted();
     // The first cause: a source that failed had the process killed; a process that failed broke the pipe.
-    if (sourceFailed) await fed;
+    if (source.failed) await fed;
     await exited;
     await fed;
   } finally {

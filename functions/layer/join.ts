@@ -1,0 +1,139 @@
+import { createHash } from 'node:crypto';
+import { Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
+import { z } from 'zod';
+import { type Digest, digestFromHex } from '../oci/digest.ts';
+import type { BlobStore } from '../storage/blob-store.ts';
+import { blobKey, type KnownBlobs } from '../storage/known-blobs.ts';
+import { objectKey } from '../storage/object-key.ts';
+import { keyHash } from '../storage/record.ts';
+import { bytesSchema, digestSchema } from './digest-schema.ts';
+import { written } from './feed.ts';
+import { FRAME_VERSION, HEAD, TAIL } from './frame.ts';
+import type { PackedPath } from './pack.ts';
+import { publishBlob } from './publish-blob.ts';
+import { findOrMake, type RecordedBlob } from './recorded-blob.ts';
+import { sharedWork } from './shared-work.ts';
+
+/** Version of the record below and of how members are joined. */
+const FORMAT = 1;
+
+/** A layer of several store paths. */
+export interface JoinedPaths {
+  readonly format: typeof FORMAT;
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+  /** Digest of the uncompressed layer. */
+  readonly diffId: Digest;
+  readonly uncompressedBytes: number;
+}
+
+const joinedPathsSchema: z.ZodType<JoinedPaths> = z.strictObject({
+  format: z.literal(FORMAT),
+  digest: digestSchema,
+  sizeBytes: bytesSchema,
+  diffId: digestSchema,
+  uncompressedBytes: bytesSchema,
+});
+
+/** What a layer needs to know of itself to be in an image. */
+export type Layer = Pick<PackedPath, 'digest' | 'sizeBytes' | 'diffId' | 'uncompressedBytes'>;
+
+/** A packed path's blob is not in the store although it was: it expired or was deleted. Pack it again. */
+export class BlobGoneError extends Error {
+  readonly code = 'BLOB_GONE';
+  override readonly name = 'BlobGoneError';
+  readonly digest: Digest;
+
+  constructor(store: string, digest: Digest) {
+    super(`${store}: the blob ${digest} is gone`);
+    this.digest = digest;
+  }
+}
+
+/**
+ * Joins the members of packed paths, in this order, to one layer, unless the store has it. One path is a layer already.
+ * `made` tells.
+ */
+export type Joiner = (
+  paths: readonly PackedPath[],
+  options?: { readonly signal?: AbortSignal | undefined },
+) => Promise<RecordedBlob<Layer>>;
+
+/**
+ * A joiner for one store. Callers that want the same layer at once share one joining.
+ *
+ * What it throws: BlobGoneError, StorageError, Error of zlib for a member that is damaged, the reason of the signal;
+ * RangeError for no paths at all.
+ */
+export function createJoiner(into: { readonly store: BlobStore; readonly known: KnownBlobs }): Joiner {
+  const share = sharedWork<RecordedBlob<Layer>>();
+
+  return async (paths, { signal } = {}) => {
+    const [first, ...others] = paths;
+    if (first === undefined) throw new RangeError('a layer needs at least one path');
+    if (others.length === 0) return { value: first, made: false };
+    const name = keyHash({ format: FORMAT, frame: FRAME_VERSION, packed: paths.map(({ digest }) => digest) });
+    const at = { ...into, key: objectKey('joins', name), schema: joinedPathsSchema };
+    return share(name, (stop) => findOrMake(at, () => join(into, paths, stop), { signal: stop }), { signal });
+  };
+}
+
+async function join(
+  { store, known }: { readonly store: BlobStore; readonly known: KnownBlobs },
+  paths: readonly PackedPath[],
+  signal: AbortSignal,
+): Promise<JoinedPaths> {
+  const gunzip = createGunzip({ chunkSize: INFLATED_CHUNK_BYTES });
+  const uncompressed = createHash('sha256');
+  let uncompressedBytes = 0;
+  const inflating = pipeline(
+    gunzip,
+    new Writable({
+      write(chunk: Buffer, _encoding, callback) {
+        uncompressed.update(chunk);
+        uncompressedBytes += chunk.length;
+        callback();
+      },
+    }),
+    { signal },
+  );
+  // From now on, so that its failure is never unhandled while the store is waited for.
+  const inflated = Promise.allSettled([inflating]);
+
+  /** What goes into the store, inflated on its way. */
+  async function* layer(): AsyncGenerator<Buffer, void, void> {
+    for await (const chunk of parts()) {
+      await written(gunzip, chunk);
+      yield chunk;
+    }
+    gunzip.end();
+    await inflating;
+  }
+  async function* parts(): AsyncGenerator<Buffer, void, void> {
+    yield HEAD.gzip;
+    for (const path of paths) yield* member(path);
+    yield TAIL.gzip;
+  }
+  async function* member({ digest, memberOffset, memberBytes }: PackedPath): AsyncGenerator<Buffer, void, void> {
+    const range = { start: memberOffset, end: memberOffset + memberBytes - 1 };
+    const content = await store.read(blobKey(digest), { range, signal });
+    if (content === undefined) {
+      known.forget(digest);
+      throw new BlobGoneError(store.name, digest);
+    }
+    for await (const chunk of content.stream) yield chunk as Buffer;
+  }
+
+  try {
+    const blob = await publishBlob(store, layer(), { signal });
+    return { format: FORMAT, ...blob, diffId: digestFromHex(uncompressed.digest('hex')), uncompressedBytes };
+  } finally {
+    gunzip.destroy();
+    await inflated;
+  }
+}
+
+/** What zlib gives out at once: with its own 16 KiB, what each piece costs beside the bytes counts. */
+const INFLATED_CHUNK_BYTES = 128 * 1024;
