@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { lstat, mkdir, readdir, rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { lstat, mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { STAGING_FOLDER } from './folder.ts';
 import { ifThere, isErrno, linkNew, syncFolder, withTemporaryFile } from './folder-file.ts';
 import { AREAS } from './object-key.ts';
@@ -33,11 +33,25 @@ export class FolderUnusableError extends Error {
 export async function prepareFolder(path: string): Promise<void> {
   const root = resolve(path);
   try {
-    for (const area of [...AREAS, STAGING_FOLDER]) await mkdir(join(root, area), { recursive: true });
+    for (const area of [...AREAS, STAGING_FOLDER]) await makeFolder(join(root, area));
     for (const area of [...AREAS, STAGING_FOLDER]) await prove(join(root, STAGING_FOLDER), join(root, area));
     await removeOldStaging(join(root, STAGING_FOLDER));
   } catch (error) {
     throw new FolderUnusableError(root, ...explain(error, root), error);
+  }
+}
+
+/** Not `mkdir` with `recursive`: Node 24 tries for ever where a file system refuses with ENOENT, as /proc does. */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) {
+      const parent = await ifThere(stat(dirname(path)));
+      if (parent) throw error;
+      await makeFolder(dirname(path));
+      await makeFolder(path);
+    } else if (!isErrno(error, 'EEXIST') || !(await stat(path)).isDirectory()) throw error;
   }
 }
 
@@ -68,7 +82,7 @@ function explain(error: unknown, root: string): [reason: string, remedy: string]
   if (isErrno(error, 'EEXIST', 'ENOTDIR'))
     return ['it, or what stands above it, is not a folder', 'Move that file away or choose another folder'];
   if (isErrno(error, 'ENOENT'))
-    return ['the folder above it is missing and cannot be made', `Create ${join(root, '..')} or choose another folder`];
+    return ['the folder above it is missing and cannot be made', `Create ${dirname(root)} or choose another folder`];
   if (isErrno(error, 'EROFS'))
     return ['its file system is mounted read-only', 'Mount it writable or choose another folder'];
   if (isErrno(error, 'ENOSPC', 'EDQUOT')) return ['its disk is full', 'Free space or choose another folder'];
