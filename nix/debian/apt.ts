@@ -57,7 +57,11 @@ export async function machineArchitecture(): Promise<string> {
 
 /** The versions of the installed packages of that names, by name. Those that are not installed are left out. */
 export async function installedVersions(names: readonly string[]): Promise<Readonly<Record<string, string>>> {
-  const { stdout } = await run('dpkg-query', ['--show', '--showformat', '${Package}\t${db:Status-Status}\t${Version}\n']);
+  const { stdout } = await run('dpkg-query', [
+    '--show',
+    '--showformat',
+    '${Package}\t${db:Status-Status}\t${Version}\n',
+  ]);
   const versions: Record<string, string> = {};
   for (const line of stdout.split('\n')) {
     const [name, status, version] = line.split('\t');

@@ -70,10 +70,7 @@ function real(group: readonly Relation[], packages: ReadonlyMap<string, DebianPa
 }
 
 /** A constraint can only be met by a provider that says which version it provides (Debian Policy, 7.5). */
-function virtual(
-  group: readonly Relation[],
-  providers: ReadonlyMap<string, readonly Provider[]>,
-): string | undefined {
+function virtual(group: readonly Relation[], providers: ReadonlyMap<string, readonly Provider[]>): string | undefined {
   for (const { name, constraint } of group) {
     const found = providers
       .get(name)

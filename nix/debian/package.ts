@@ -41,6 +41,14 @@ const PRIORITIES: readonly string[] = ['required', 'important', 'standard', 'opt
 /** What maintainer scripts need, and nothing else does. They do not run when Nix makes an output of a package. */
 const FOR_MAINTAINER_SCRIPTS: ReadonlySet<string> = new Set(['adduser', 'init-system-helpers', 'ucf']);
 
+/** Essential for the installation of packages only: a script that asks dpkg would find no database in an image. */
+const ESSENTIAL_FOR_INSTALLATION: ReadonlySet<string> = new Set([
+  'base-files',
+  'base-passwd',
+  'dpkg',
+  'init-system-helpers',
+]);
+
 /** The packages of one Packages index. */
 export function* parsePackages(index: string, repository: string): Generator<DebianPackage, void, undefined> {
   for (const stanza of parseStanzas(index, FIELDS)) yield parsePackage(stanza, repository);
@@ -49,9 +57,12 @@ export function* parsePackages(index: string, repository: string): Generator<Deb
 function parsePackage(stanza: Stanza, repository: string): DebianPackage {
   function required(field: string): string {
     const value = stanza.get(field);
-    if (value === undefined) throw new Error(`${stanza.get('Package') ?? 'a package'} of ${repository} has no ${field}`);
+    if (value === undefined)
+      throw new Error(`${stanza.get('Package') ?? 'a package'} of ${repository} has no ${field}`);
     return value;
   }
+  // A Pre-Depends on dpkg, and any dependency of an essential package on it, is about its installation.
+  const essential = stanza.get('Essential') === 'yes';
   const priority = PRIORITIES.indexOf(stanza.get('Priority') ?? 'optional');
   return {
     name: required('Package'),
@@ -60,13 +71,12 @@ function parsePackage(stanza: Stanza, repository: string): DebianPackage {
     repository,
     sha256: required('SHA256'),
     depends: [
-      // A Pre-Depends on dpkg says which dpkg can unpack the package.
       ...parseRelations(stanza.get('Pre-Depends') ?? '').filter((group) => group[0]?.name !== 'dpkg'),
-      ...parseRelations(stanza.get('Depends') ?? ''),
+      ...parseRelations(stanza.get('Depends') ?? '').filter((group) => !(essential && group[0]?.name === 'dpkg')),
     ].filter(isForPrograms),
     provides: parseRelations(stanza.get('Provides') ?? '').flat(),
     priority: priority < 0 ? PRIORITIES.indexOf('optional') : priority,
-    essential: stanza.get('Essential') === 'yes' && !FOR_MAINTAINER_SCRIPTS.has(required('Package')),
+    essential: essential && !ESSENTIAL_FOR_INSTALLATION.has(required('Package')),
     section: stanza.get('Section') ?? '',
     description: stanza.get('Description')?.split('\n')[0] ?? '',
   };

@@ -9,7 +9,9 @@ export function compareVersions(a: string, b: string): number {
   const left = split(a);
   const right = split(b);
   return (
-    left.epoch - right.epoch || compareParts(left.upstream, right.upstream) || compareParts(left.revision, right.revision)
+    left.epoch - right.epoch ||
+    compareParts(left.upstream, right.upstream) ||
+    compareParts(left.revision, right.revision)
   );
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import { compareVersions } from '../../../nix/debian/version.ts';
 
@@ -27,51 +27,19 @@ describe('the order of Debian versions', () => {
     assert.equal(compareVersions('0:1.1', '1.1'), 0);
   });
   it('agrees with dpkg', { skip: !hasDpkg() }, () => {
-    const versions = [
-      '1',
-      '1.0',
-      '1.0-0',
-      '1.0~',
-      '1:0',
-      '1.0+dfsg',
-      '1.0a',
-      '1.00b',
-      '1.0.',
-      '1.0-1~bpo',
-      '0',
-      '10',
-      '9',
-    ];
-    for (const a of versions) {
-      for (const b of versions) {
-        const sign = Math.sign(compareVersions(a, b));
-        assert.equal(sign, dpkgOrder(a, b), `${a} and ${b}`);
-      }
-    }
+    const versions = ['1', '1.0', '1.0-0', '1.0~', '1:0', '1.0+dfsg', '1.0a', '1.00b'];
+    const pairs = versions.flatMap((a) => versions.map((b) => [a, b] as const));
+    const loop =
+      'while [ $# -gt 0 ]; do if dpkg --compare-versions "$1" lt "$2"; then echo true; else echo false; fi; shift 2; done';
+    const said = execFileSync('sh', ['-c', loop, 'sh', ...pairs.flat()], { encoding: 'utf8' })
+      .trim()
+      .split('\n');
+    const ours = pairs.map(([a, b]) => String(compareVersions(a, b) < 0));
+    assert.deepEqual(ours, said);
   });
 });
 
 function hasDpkg(): boolean {
-  try {
-    execFileSync('dpkg', ['--version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    // Not a Debian machine: there is nothing to compare with.
-    return false;
-  }
-}
-
-function dpkgOrder(a: string, b: string): number {
-  for (const [operator, sign] of [
-    ['lt', -1],
-    ['gt', 1],
-  ] as const) {
-    try {
-      execFileSync('dpkg', ['--compare-versions', a, operator, b], { stdio: 'ignore' });
-      return sign;
-    } catch (error) {
-      if (!(error instanceof Error && 'status' in error && error.status === 1)) throw error;
-    }
-  }
-  return 0;
+  // On another system there is nothing to compare with.
+  return spawnSync('dpkg', ['--version']).error === undefined;
 }

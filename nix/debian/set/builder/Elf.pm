@@ -8,11 +8,11 @@ use Tree;
 my %machines = (amd64 => 62, arm64 => 183);    # EM_X86_64, EM_AARCH64
 
 # Fixes every program and library for the machine. Returns what scripts' fixing wants to know: shell => true when one
-# of them starts a shell, as system() and popen() do.
+# of them starts a shell, as system() and popen() do; programs => the places of those that can be started.
 sub fix {
     my ($out, $store, $triple, $architecture) = @_;
     my $machine = $machines{$architecture};
-    my $result  = { shell => 0 };
+    my $result  = { shell => 0, programs => [] };
     my @found;
     my $holds_loader = 0;
     Tree::walk($out, sub {
@@ -32,8 +32,8 @@ sub fix {
         $result->{shell} ||= $elf->{shell};
         my $interpreter = $elf->{interpreter};
         my $loader      = defined $interpreter ? Store::find($store, Tree::flat($interpreter)) // $interpreter : undef;
-        my $runpath     = runpath($path, $elf, $store, $triple);
-        patch("$out$path", $elf, $loader, $runpath);
+        patch("$out$path", $elf, $loader, runpath($path, $elf, $store, $triple));
+        push @{ $result->{programs} }, $path if defined $interpreter;
     }
     return $result;
 }

@@ -7,10 +7,11 @@ use Tree;
 
 my $shell = qr{(?:^|/)(?:sh|dash|bash)$};
 
-# Where a command may stand in a shell script.
+# Where a command may stand in a shell script; neither an assignment nor a function's name.
 my $command = qr{
     (?: ^ | [|;&(`\{!] | (?<![\w-])(?:then|do|else|elif|if|while|until|exec|command|xargs|time|nice|nohup|sudo) \s )
-    \s* (?: \w+=\S* \s+ )* ["']? (?:/usr)? (?:/s?bin/)? ([a-z\[][\w.+-]*)
+    [ \t]* (?: \w+=\S* \s+ )* ["']? (?:/usr)? (?:/s?bin/)? ([a-z\[][\w.+-]*)
+    (?! [ \t]* (?: = | \( ) | [\w.+-] )
 }mx;
 
 # Fixes the first lines. Returns the essential outputs that the programs need and nothing else brings.

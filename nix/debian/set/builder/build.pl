@@ -14,6 +14,7 @@ use Alternatives;
 use Certificates;
 use Elf;
 use Links;
+use Neighbours;
 use Scripts;
 use Store;
 use Tree;
@@ -50,6 +51,7 @@ Links::write(\%targets, $out, $store);
 Certificates::bundle($out);
 
 my $elf = Elf::fix($out, $store, $triple, $ENV{architecture});
+Neighbours::link($out, $store, $triple, @{ $elf->{programs} });
 my @used = Scripts::fix($out, $store, $elf, @essentials);
 Tree::run('chmod', '-R', 'u+w', $out);
 
