@@ -1,0 +1,205 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { z } from 'zod';
+import type { BlobStore } from '../../functions/storage/blob-store.ts';
+import { memoryStore } from '../../functions/storage/memory.ts';
+import { objectKey } from '../../functions/storage/object-key.ts';
+import { findRecord, keyHash, settleRecord } from '../../functions/storage/record.ts';
+
+const KEY = objectKey('contents', 'key');
+const schema = z.object({ version: z.literal(1), size: z.number() });
+
+async function holding(content: string): Promise<BlobStore> {
+  const store = memoryStore();
+  assert.ok(await store.createRecord(KEY, Buffer.from(content)));
+  return store;
+}
+
+async function contentOf(store: BlobStore): Promise<string | undefined> {
+  return (await store.readRecord(KEY))?.bytes.toString();
+}
+
+describe('findRecord', () => {
+  it('finds a record of the shape', async () => {
+    const store = await holding('{"version":1,"size":7}');
+    const found = await findRecord(store, KEY, schema);
+    assert.deepEqual(found, {
+      kind: 'found',
+      value: { version: 1, size: 7 },
+      generation: (await store.stat(KEY))?.generation,
+    });
+  });
+
+  it('says that there is none', async () => {
+    assert.deepEqual(await findRecord(memoryStore(), KEY, schema), { kind: 'absent' });
+  });
+
+  for (const [what, content, reason] of [
+    ['no JSON', '{"version":1,', /^not JSON: /],
+    ['nothing', '', /^not JSON: /],
+    ['another version', '{"version":2,"size":7}', /^version: /],
+    ['another shape', '{"version":1,"size":"7"}', /^size: /],
+    ['another kind of JSON', '[]', /object/],
+  ] as const) {
+    it(`calls a record with ${what} broken, with its generation`, async () => {
+      const store = await holding(content);
+      const found = await findRecord(store, KEY, schema);
+      assert.equal(found.kind, 'broken');
+      assert.match(found.reason, reason);
+      assert.equal(found.generation, (await store.stat(KEY))?.generation);
+    });
+  }
+});
+
+describe('settleRecord', () => {
+  const mine = { version: 1 as const, size: 1 };
+
+  it('creates the record and returns it', async () => {
+    const store = memoryStore();
+    assert.deepEqual(await settleRecord(store, KEY, schema, mine, { kind: 'absent' }), mine);
+    assert.equal(await contentOf(store), '{"version":1,"size":1}');
+  });
+
+  it('keeps a record that was found', async () => {
+    const store = await holding('{"version":1,"size":9}');
+    const found = await findRecord(store, KEY, schema);
+    assert.deepEqual(await settleRecord(store, KEY, schema, mine, found), { version: 1, size: 9 });
+    assert.equal(await contentOf(store), '{"version":1,"size":9}');
+  });
+
+  it('goes on with the record of a creator who was faster', async () => {
+    const store = await holding('{"version":1,"size":9}');
+    assert.deepEqual(await settleRecord(store, KEY, schema, mine, { kind: 'absent' }), { version: 1, size: 9 });
+    assert.equal(await contentOf(store), '{"version":1,"size":9}');
+  });
+
+  it('replaces a broken record', async () => {
+    const store = await holding('broken');
+    const found = await findRecord(store, KEY, schema);
+    assert.deepEqual(await settleRecord(store, KEY, schema, mine, found), mine);
+    assert.equal(await contentOf(store), '{"version":1,"size":1}');
+  });
+
+  it('keeps what another replaced the broken record with', async () => {
+    const store = await holding('broken');
+    const found = await findRecord(store, KEY, schema);
+    assert.equal(found.kind, 'broken');
+    assert.ok(await store.replaceRecord(KEY, Buffer.from('{"version":1,"size":9}'), found.generation));
+    assert.deepEqual(await settleRecord(store, KEY, schema, mine, found), { version: 1, size: 9 });
+  });
+
+  it('creates the record when the broken one was deleted meanwhile', async () => {
+    const store = await holding('broken');
+    const found = await findRecord(store, KEY, schema);
+    await store.delete(KEY);
+    assert.deepEqual(await settleRecord(store, KEY, schema, mine, found), mine);
+    assert.equal(await contentOf(store), '{"version":1,"size":1}');
+  });
+
+  it('gives all of 20 at once the same value', async () => {
+    const store = memoryStore();
+    const settled = await Promise.all(
+      Array.from({ length: 20 }, (_, size) =>
+        settleRecord(store, KEY, schema, { version: 1, size }, { kind: 'absent' }),
+      ),
+    );
+    assert.equal(new Set(settled.map(({ size }) => size)).size, 1);
+    assert.deepEqual(JSON.parse((await contentOf(store)) ?? ''), settled[0]);
+  });
+
+  it('gives up on a record that never holds still', async () => {
+    const store: BlobStore = { ...memoryStore(), createRecord: () => Promise.resolve(false) };
+    await assert.rejects(settleRecord(store, KEY, schema, mine, { kind: 'absent' }), /contents\/key changes faster/);
+  });
+
+  it('stops when it is aborted', async () => {
+    const store = memoryStore();
+    const reason = new Error('enough');
+    const signal = AbortSignal.abort(reason);
+    await assert.rejects(settleRecord(store, KEY, schema, mine, { kind: 'absent' }, { signal }), reason);
+    assert.equal(await contentOf(store), undefined);
+  });
+});
+
+describe('keyHash', () => {
+  it('is the SHA-256 of the canonical JSON', () => {
+    // printf '{"a":[1,"x",null,true],"b":{"c":"\303\244","d":0.5}}' | sha256sum
+    assert.equal(
+      keyHash({ b: { d: 0.5, c: 'ä' }, a: [1, 'x', null, true] }),
+      '72959a898ef0bb93ef667dcb900eee4fe53f4ee2e47422f21b55c183a6425145',
+    );
+  });
+
+  it('does not depend on the order of fields', () => {
+    fc.assert(
+      fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (fields) => {
+        const turned = Object.fromEntries(Object.entries(fields).reverse());
+        assert.equal(keyHash(turned as never), keyHash(fields as never));
+      }),
+    );
+  });
+
+  it('differs for different fields', () => {
+    const different = [
+      { a: 'b' },
+      { a: 'b', c: '' },
+      { ab: '' },
+      ['a', 'b'],
+      ['b', 'a'],
+      ['ab'],
+      'ab',
+      { a: ['b'] },
+      [['a'], 'b'],
+      { a: 1 },
+      { a: '1' },
+      { a: null },
+      {},
+      [],
+      '',
+      null,
+    ];
+    assert.equal(new Set(different.map((fields) => keyHash(fields))).size, different.length);
+  });
+
+  it('differs whenever the JSON differs', () => {
+    fc.assert(
+      fc.property(fc.array(fc.string()), fc.array(fc.string()), (one, other) => {
+        assert.equal(keyHash(one) === keyHash(other), JSON.stringify(one) === JSON.stringify(other));
+      }),
+    );
+  });
+
+  it('names an object', () => {
+    assert.equal(objectKey('contents', keyHash({})), `contents/${keyHash({})}`);
+  });
+});
+
+describe('objectKey', () => {
+  it('takes hashes and the names that records have', () => {
+    for (const name of ['a', 'A.b_c-9', 'f'.repeat(64), 'x'.repeat(200)]) {
+      assert.equal(objectKey('tags', name), `tags/${name}`);
+    }
+  });
+
+  it('refuses every name that could lead elsewhere', () => {
+    for (const name of [
+      '',
+      '.',
+      '..',
+      '../x',
+      'a/b',
+      '/a',
+      '.hidden',
+      '-a',
+      '_a',
+      'a\0',
+      'a\n',
+      'ä',
+      'a b',
+      'x'.repeat(201),
+    ]) {
+      assert.throws(() => objectKey('tags', name), RangeError, JSON.stringify(name));
+    }
+  });
+});
