@@ -1,0 +1,142 @@
+import { availableParallelism } from 'node:os';
+import pLimit from 'p-limit';
+import type { ClosurePath, StorePath } from '../nix/store-path.ts';
+import { type Descriptor, MediaType } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { BlobStore } from '../storage/blob-store.ts';
+import type { KnownBlobs } from '../storage/known-blobs.ts';
+import type { Compressor } from './compressor.ts';
+import { BlobGoneError, createJoiner, type Layer } from './join.ts';
+import { createPacker, type PackedPath } from './pack.ts';
+import { planLayers } from './plan.ts';
+import { publishRootLayer } from './root-layer.ts';
+import type { RootDirectory } from './root-node.ts';
+
+/** A layer as a manifest and an image config name it. */
+export interface ImageLayer {
+  readonly descriptor: Descriptor;
+  /** Digest of the uncompressed layer. */
+  readonly diffId: Digest;
+}
+
+/** What was done for an image, for the log. */
+export interface LayerStats {
+  readonly pathsPacked: number;
+  readonly pathsFound: number;
+  readonly layersJoined: number;
+  /** Length of what was packed now: before and after compression. */
+  readonly packedUncompressedBytes: number;
+  readonly packedBytes: number;
+  /** Length of all layers, as a client with an empty store downloads them. */
+  readonly imageBytes: number;
+}
+
+export interface ImageLayersOptions {
+  /** Where a store path's content lies, when not at the path itself. */
+  readonly locationOf?: ((path: StorePath) => string) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The layers of images, from the bottom to the top; the last is the root. */
+export type LayerMaker = (
+  image: { readonly closure: readonly ClosurePath[]; readonly root: RootDirectory },
+  options?: ImageLayersOptions,
+) => Promise<{ readonly layers: readonly ImageLayer[]; readonly stats: LayerStats }>;
+
+/**
+ * Makes layers for one store: one for each process, so that images made at the same time share their packing and no
+ * more paths are packed at once than help. On the first failure the rest is cancelled and waited for.
+ *
+ * What it throws: what createPacker and createJoiner name; the first failure.
+ */
+export function createLayerMaker(
+  into: { readonly store: BlobStore; readonly known: KnownBlobs; readonly compressor: Compressor },
+  { concurrency = PATHS_PER_CORE * availableParallelism() }: { readonly concurrency?: number | undefined } = {},
+): LayerMaker {
+  const limit = pLimit(concurrency);
+  const pack = createPacker(into);
+  const join = createJoiner(into);
+
+  return async ({ closure, root }, { locationOf, signal } = {}) => {
+    const byPath = new Map(closure.map((path) => [path.path, path]));
+    const packed = new Map<StorePath, { readonly value: PackedPath; readonly made: boolean }>();
+    let layersJoined = 0;
+
+    async function packOne(path: ClosurePath, stop: AbortSignal): Promise<void> {
+      packed.set(path.path, await pack(path, { location: locationOf?.(path.path), signal: stop }));
+    }
+    const packAll = (paths: readonly ClosurePath[]): Promise<unknown> =>
+      // The largest first, so that the last one to end is a small one.
+      together(
+        [...paths].sort((a, b) => b.narSizeBytes - a.narSizeBytes || (a.path < b.path ? -1 : 1)),
+        (path, stop) => limit(() => packOne(path, stop)),
+        signal,
+      );
+    const joinGroup = async (group: readonly StorePath[], stop: AbortSignal): Promise<Layer> => {
+      const members = group.map((path) => packed.get(path)?.value).filter((one) => one !== undefined);
+      const { value, made } = await limit(() => join(members, { signal: stop }));
+      if (made) layersJoined++;
+      return value;
+    };
+    const joinOrPackAgain = async (group: readonly StorePath[], stop: AbortSignal): Promise<Layer> => {
+      try {
+        return await joinGroup(group, stop);
+      } catch (error) {
+        // It was there when it was looked for; the joiner has forgotten that, so the packer looks again.
+        if (!(error instanceof BlobGoneError)) throw error;
+        const paths = group.map((path) => byPath.get(path)).filter((one) => one !== undefined);
+        await together(paths, (path, stopAgain) => limit(() => packOne(path, stopAgain)), stop);
+        return joinGroup(group, stop);
+      }
+    };
+
+    await packAll([...byPath.values()]);
+    const pathLayers = await together(planLayers(closure), joinOrPackAgain, signal);
+    const layers = [...pathLayers, await publishRootLayer(into, root, { signal })];
+    const now = [...packed.values()].filter(({ made }) => made).map(({ value }) => value);
+    return {
+      layers: layers.map(({ digest, sizeBytes, diffId }) => ({
+        descriptor: { mediaType: MediaType.layerGzip, digest, size: sizeBytes },
+        diffId,
+      })),
+      stats: {
+        pathsPacked: now.length,
+        pathsFound: packed.size - now.length,
+        layersJoined,
+        packedUncompressedBytes: sum(now.map(({ uncompressedBytes }) => uncompressedBytes)),
+        packedBytes: sum(now.map(({ sizeBytes }) => sizeBytes)),
+        imageBytes: sum(layers.map(({ sizeBytes }) => sizeBytes)),
+      },
+    };
+  };
+}
+
+/** One more than the cores is not enough to keep them busy while others wait for the disk. */
+const PATHS_PER_CORE = 2;
+
+/** Does all at once; on the first failure the others are aborted and waited for, and it is thrown. */
+async function together<T, R>(
+  items: readonly T[],
+  work: (item: T, stop: AbortSignal) => Promise<R>,
+  signal: AbortSignal | undefined,
+): Promise<R[]> {
+  const failure = new AbortController();
+  const stop = signal ? AbortSignal.any([signal, failure.signal]) : failure.signal;
+  const results = items.map(async (item) => {
+    try {
+      return await work(item, stop);
+    } catch (error) {
+      failure.abort(error);
+      throw error;
+    }
+  });
+  await Promise.allSettled(results);
+  // The reason is the first failure: what the others threw came from the abort.
+  signal?.throwIfAborted();
+  failure.signal.throwIfAborted();
+  return Promise.all(results);
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
