@@ -3,8 +3,9 @@ import { Readable, Writable } from 'node:stream';
 import type { ByteRange } from './blob-store.ts';
 import { writeAll } from './folder-file.ts';
 
-// Measured on ext4: throughput stops growing at 256 KiB a call, and a stream holds two such chunks at most.
-const READ_BYTES = 256 * 1024;
+// Measured on ext4 and Node 24: reads of 512 KiB run at twice the speed of 64 KiB, larger ones no faster; writes gain
+// up to a high water mark of 1 MiB. A stream holds about two of these at a time.
+const READ_BYTES = 512 * 1024;
 const WRITE_BYTES = 1024 * 1024;
 
 /**
