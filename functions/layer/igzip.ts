@@ -1,8 +1,9 @@
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 import { promisify } from 'node:util';
 import type { Chunks, Compressor } from './compressor.ts';
-import { CompressorError, CompressorMissingError } from './compressor-error.ts';
-import { feed } from './feed.ts';
+import { CompressorMissingError } from './compressor-error.ts';
+import { type IgzipWorker, startIgzipWorker } from './igzip-worker.ts';
 import { gzipOnce, ZLIB_LEVEL, ZLIB_VERSION } from './zlib-compressor.ts';
 
 const INSTALL = 'apt-get install isal';
@@ -11,15 +12,13 @@ const INSTALL = 'apt-get install isal';
 const LEVEL = 2;
 
 /**
- * Input up to this length is compressed by zlib in this process: to start another takes about 5 ms of processor time,
+ * Input up to this length is compressed by zlib in this process: to start another takes about 3 ms of processor time,
  * in which zlib compresses this much. The length decides, never the load, so equal input has equal bytes.
  */
-export const SMALL_BYTES = 512 * 1024;
-
-const MAX_STDERR_CHARACTERS = 4_000;
+export const SMALL_BYTES = 256 * 1024;
 
 /**
- * The gzip of Intel's ISA-L, one process for each member that is not small.
+ * The gzip of Intel's ISA-L. As many as there are cores are ready from the start, before this process has grown.
  *
  * @throws CompressorMissingError when it is not installed
  */
@@ -28,6 +27,19 @@ export async function igzipCompressor({
   signal,
 }: { readonly command?: string | undefined; readonly signal?: AbortSignal | undefined } = {}): Promise<Compressor> {
   const version = await igzipVersion(command, signal);
+  const idle: IgzipWorker[] = await Promise.all(
+    Array.from({ length: availableParallelism() }, () => startIgzipWorker(command, LEVEL)),
+  );
+
+  async function* compressLarge(chunks: Chunks, stop: AbortSignal | undefined): AsyncGenerator<Buffer, void, void> {
+    const worker = idle.pop() ?? (await startIgzipWorker(command, LEVEL));
+    try {
+      yield* worker.compress(chunks, stop);
+    } finally {
+      if (worker.usable) idle.push(worker);
+    }
+  }
+
   return {
     name: 'igzip',
     version: `${version}, zlib ${ZLIB_VERSION} level ${ZLIB_LEVEL} up to ${SMALL_BYTES} bytes`,
@@ -48,7 +60,7 @@ export async function igzipCompressor({
           }
           startBytes += next.value.length;
           if (startBytes > SMALL_BYTES) {
-            yield* runIgzip(command, resumed(start, next.value, source), options.signal);
+            yield* compressLarge(resumed(start, next.value, source), options.signal);
             return;
           }
           start.push(Buffer.from(next.value));
@@ -77,65 +89,13 @@ async function* iterate(chunks: Chunks): AsyncGenerator<Uint8Array, void, void> 
   yield* chunks;
 }
 
+/** What was read before, and then the rest. The last chunk is valid until the next is asked for. */
 async function* resumed(
   start: readonly Uint8Array[],
   last: Uint8Array,
   rest: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array, void, void> {
-  // The last chunk is valid until the next one is asked for, so it must not wait behind others that could be kept.
   yield* start;
   yield last;
   yield* rest;
-}
-
-async function* runIgzip(
-  command: string,
-  chunks: Chunks,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<Buffer, void, void> {
-  signal?.throwIfAborted();
-  // -n: neither a name nor the time in the header (igzip puts the time there otherwise).
-  const child = spawn(command, [`-${LEVEL}`, '-n', '-c'], {
-    stdio: ['pipe', 'pipe', 'pipe'],
-    signal,
-    killSignal: 'SIGKILL',
-  });
-  let stderr = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    stderr = (stderr + text).slice(-MAX_STDERR_CHARACTERS);
-  });
-  const exited = new Promise<void>((resolve, reject) => {
-    child.once('error', (error) => {
-      reject(signal?.aborted ? error : new CompressorMissingError(command, INSTALL, error));
-    });
-    child.once('close', (code, killedBy) => {
-      if (code === 0) resolve();
-      else reject(new CompressorError(command, killedBy ? `was killed by ${killedBy}` : `exited with ${code}`, stderr));
-    });
-  });
-  const source = { failed: false };
-  async function* watched(): AsyncGenerator<Uint8Array, void, void> {
-    try {
-      yield* chunks;
-    } catch (error) {
-      // Without all of its input, what it makes is of no use; and it would wait for the rest.
-      source.failed = true;
-      child.kill('SIGKILL');
-      throw error;
-    }
-  }
-  const fed = feed(child.stdin, watched());
-  const ended = Promise.allSettled([exited, fed]);
-  try {
-    for await (const chunk of child.stdout) yield chunk as Buffer;
-    await ended;
-    signal?.throwIfAborted();
-    // The first cause: a source that failed had the process killed; a process that failed broke the pipe.
-    if (source.failed) await fed;
-    await exited;
-    await fed;
-  } finally {
-    child.kill('SIGKILL');
-    await ended;
-  }
 }

@@ -56,7 +56,7 @@ export type Packer = (
 /**
  * A packer for one store. Callers that want the same path at once share one packing.
  *
- * What it throws: StorePathError, CompressorError, StorageError, Error of the file system, the reason of the signal.
+ * What it throws: StorePathMissingError, StorePathError, CompressorError, StorageError, Error of the file system, the reason of the signal.
  */
 export function createPacker(into: {
   readonly store: BlobStore;

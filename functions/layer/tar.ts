@@ -101,25 +101,34 @@ function ustarHeader(fields: {
   size: number;
   typeFlag: string;
 }): Buffer {
-  const block = Buffer.alloc(BLOCK_BYTES);
+  const block = Buffer.allocUnsafe(BLOCK_BYTES);
+  TEMPLATE.copy(block);
   block.write(fields.name, 0, 'latin1');
   block.write(octal(fields.mode, 7), 100, 'latin1');
-  block.write(octal(0, 7), 108, 'latin1');
-  block.write(octal(0, 7), 116, 'latin1');
-  block.write(octal(fields.size, 11), 124, 'latin1');
-  block.write(octal(MTIME_SECONDS, 11), 136, 'latin1');
+  if (fields.size !== 0) block.write(octal(fields.size, 11), 124, 'latin1');
   block.write(fields.typeFlag, 156, 'latin1');
   block.write(fields.target, 157, 'latin1');
-  block.write('ustar\x0000', 257, 'latin1');
-  block.write(octal(0, 7), 329, 'latin1');
-  block.write(octal(0, 7), 337, 'latin1');
   block.write(fields.prefix, 345, 'latin1');
   // The checksum is taken with spaces in its own place.
-  block.write('        ', 148, 'latin1');
   let sum = 0;
-  for (const byte of block) sum += byte;
+  for (let index = 0; index < BLOCK_BYTES; index++) sum += block[index] ?? 0;
   block.write(`${octal(sum, 6)}\0 `, 148, 'latin1');
   return block;
+}
+
+/** What is the same in all headers: no owner but root, one time, no devices. */
+const TEMPLATE: Buffer = Buffer.alloc(BLOCK_BYTES);
+for (const [text, offset] of [
+  [octal(0, 7), 108],
+  [octal(0, 7), 116],
+  [octal(0, 11), 124],
+  [octal(MTIME_SECONDS, 11), 136],
+  ['        ', 148],
+  ['ustar\x0000', 257],
+  [octal(0, 7), 329],
+  [octal(0, 7), 337],
+] as const) {
+  TEMPLATE.write(text, offset, 'latin1');
 }
 
 function octal(value: number, digits: number): string {

@@ -92,6 +92,16 @@ export class StorePathError extends Error {
   }
 }
 
+/** A store path is not on this machine: it was never built here, or was collected. */
+export class StorePathMissingError extends Error {
+  readonly code = 'STORE_PATH_MISSING';
+  override readonly name = 'StorePathMissingError';
+
+  constructor(location: ByteString) {
+    super(`${bytesOf(location).toString()} is not on this machine`);
+  }
+}
+
 /** How the file system functions take a path: bytes only where the path is not ASCII, since they cost more. */
 export function onDisk(path: ByteString): string | Buffer {
   return /^[\0-\x7f]*$/.test(path) ? path : bytesOf(path);
@@ -105,7 +115,7 @@ const ENTRIES_PER_TURN = 400;
  * others have the event loop now and then.
  *
  * @param location where it lies on this machine's disk, which tests choose freely
- * @throws StorePathError for what is neither file, directory nor symbolic link
+ * @throws StorePathMissingError when nothing is there; StorePathError for what is neither file, directory nor symbolic link
  */
 export async function readTree(
   location: ByteString,
@@ -130,7 +140,8 @@ export async function readTree(
     return { entries };
   }
 
-  const stat = lstatSync(onDisk(location));
+  const stat = lstatSync(onDisk(location), { throwIfNoEntry: false });
+  if (stat === undefined) throw new StorePathMissingError(location);
   if (stat.isDirectory()) return directory(location);
   return stat.isSymbolicLink() ? symlink(location) : file(location);
 }
