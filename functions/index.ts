@@ -43,9 +43,9 @@ async function compose(config: Config): Promise<Handler> {
 
   const known = knownBlobs(store);
   const packages = packageFinder({ store, nix: config.nix, expressions });
-  const maker = imageMaker({ store, known, compressor, packages, expressions });
+  const maker = imageMaker({ store, known, compressor, packages });
   const concurrency = availableParallelism();
-  const images = imageBuilder({ store, source, maker, log, timeoutMs: config.nix.timeoutMs, concurrency });
+  const images = imageBuilder({ store, known, source, maker, log, timeoutMs: config.nix.timeoutMs, concurrency });
   whenListening((server, port) => {
     refuseMalformedTargets(server);
     log.info({ port, packages: source.description, store: store.name, compression: compressor.name }, 'ready');

@@ -5,15 +5,15 @@ import { sharedWork } from '../layer/shared-work.ts';
 import { BuildFailedError } from '../nix/realise.ts';
 import { nixMessage } from '../nix/nix.ts';
 import { ProcessError } from '../nix/process.ts';
-import type { RefusedAttribute, UnknownAttribute } from '../nix/resolve.ts';
 import type { PackageSource } from '../nix/source.ts';
 import { type Digest, hexOf } from '../oci/digest.ts';
 import type { BlobStore, IoOptions } from '../storage/blob-store.ts';
+import type { KnownBlobs } from '../storage/known-blobs.ts';
 import { findRecord } from '../storage/record.ts';
 import { type Image, imageObject, imageOf, type ImageRecord, imageRecordSchema } from './image.ts';
-import type { ImageMaker } from './image-maker.ts';
+import type { ImageMaker, ImageOrder } from './image-maker.ts';
 import type { ImageRequest } from './image-request.ts';
-import { imageKey } from './image-key.ts';
+import type { ImageOutcome, ImageUnavailable } from './outcome.ts';
 
 /** Images from names: found where they are, made where they are not. */
 export interface ImageBuilder {
@@ -25,24 +25,12 @@ export interface ImageBuilder {
   reportMissing(digest: Digest, options?: IoOptions): Promise<void>;
 }
 
-export type ImageOutcome = { readonly kind: 'image'; readonly image: Image } | ImageUnavailable;
-
-/** Why there is no image, for a person. None of these is a fault of this program. */
-export type ImageUnavailable =
-  | { readonly kind: 'reference-unknown'; readonly message: string }
-  | {
-      readonly kind: 'packages-unavailable';
-      readonly unknown: readonly Omit<UnknownAttribute, 'kind'>[];
-      readonly refused: readonly Omit<RefusedAttribute, 'kind'>[];
-    }
-  | { readonly kind: 'build-failed'; readonly message: string; readonly logTail: readonly string[] }
-  | { readonly kind: 'out-of-time'; readonly message: string };
-
 /** Bytes of manifests that are kept in memory; one is about 20 kB. */
 const MAX_MANIFEST_BYTES = 32 * 1024 * 1024;
 
 export function imageBuilder(world: {
   readonly store: BlobStore;
+  readonly known: KnownBlobs;
   readonly source: PackageSource;
   readonly maker: ImageMaker;
   readonly log: Pick<Logger, 'info' | 'warn'>;
@@ -51,7 +39,7 @@ export function imageBuilder(world: {
   /** How many images are made at once. */
   readonly concurrency: number;
 }): ImageBuilder {
-  const { store, source, maker, log, timeoutMs, concurrency } = world;
+  const { store, known, source, maker, log, timeoutMs, concurrency } = world;
   const remembered = new LRUCache<string, ImageRecord>({
     maxSize: MAX_MANIFEST_BYTES,
     sizeCalculation: (record) => record.manifest.length,
@@ -77,20 +65,22 @@ export function imageBuilder(world: {
     return found.value;
   }
 
-  async function make(request: ImageRequest, revision: string, key: string): Promise<ImageOutcome> {
+  async function make(order: ImageOrder): Promise<ImageOutcome> {
+    const packages = order.request.attributes;
+    const { revision } = order;
     const startedMs = performance.now();
     const signal = AbortSignal.timeout(timeoutMs);
     try {
-      const made = await maker({ request, revision, key, source }, { signal });
+      const made = await maker.make(order, { signal });
       if (made.kind !== 'made') return made;
       remember(made.record);
       const durationMs = Math.round(performance.now() - startedMs);
-      log.info({ packages: request.attributes, revision, ...made.statistics, durationMs }, 'image made');
+      log.info({ packages, revision, ...made.statistics, durationMs }, 'image made');
       return { kind: 'image', image: imageOf(made.record) };
     } catch (error) {
       const failure = explain(error, signal, timeoutMs);
       if (failure === undefined) throw error;
-      log.warn({ packages: request.attributes, revision, kind: failure.kind, reason: failure.message }, 'no image');
+      log.warn({ packages, revision, kind: failure.kind, reason: failure.message }, 'no image');
       return failure;
     }
   }
@@ -100,10 +90,12 @@ export function imageBuilder(world: {
       // The look-up is shared, so it does not end with one of its callers.
       const pin = await pins(reference, (signal) => source.pin(reference, { signal }), options);
       if (pin.kind === 'unknown') return { kind: 'reference-unknown', message: pin.message };
-      const key = imageKey(request, maker.identity(request, pin.revision, source));
-      const known = await find(key, options);
-      if (known !== undefined) return { kind: 'image', image: imageOf(known) };
-      return builds(key, () => limit(() => make(request, pin.revision, key)));
+      const order = { request, source, revision: pin.revision };
+      const key = maker.keyOf(order);
+      const found = await find(key, options);
+      if (found !== undefined) return { kind: 'image', image: imageOf(found) };
+      // Without the caller's signal: what was begun is finished, for whoever asks next.
+      return builds(key, () => limit(() => make(order)));
     },
 
     async findByDigest(digest, options = {}) {
@@ -112,7 +104,7 @@ export function imageBuilder(world: {
     },
 
     async reportMissing(digest, options = {}) {
-      maker.known.forget(digest);
+      known.forget(digest);
       for (const record of new Set(remembered.values())) {
         if (!record.blobs.includes(digest)) continue;
         log.warn(

@@ -1,11 +1,12 @@
+import type { System } from '../oci/platform.ts';
 import { keyHash } from '../storage/record.ts';
-import type { ImageRequest } from './image-request.ts';
 
 /** Version of the key, and of all in an image's bytes that no other version covers. */
 const FORMAT = 1;
 
-/** What decides an image's bytes, beside what was asked for. */
+/** What decides an image's bytes. */
 export interface ImageIdentity {
+  readonly system: System;
   /** The key hashes of the packages, in the order of the attributes. */
   readonly packages: readonly string[];
   readonly rootLayer: number;
@@ -14,7 +15,6 @@ export interface ImageIdentity {
 }
 
 /** The key hash of an image: equal keys have equal bytes. */
-export function imageKey({ system }: ImageRequest, identity: ImageIdentity): string {
-  const { packages, rootLayer, plan, compressor } = identity;
+export function imageKey({ system, packages, rootLayer, plan, compressor }: ImageIdentity): string {
   return keyHash({ format: FORMAT, system, packages, rootLayer, plan, compressor });
 }

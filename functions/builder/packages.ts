@@ -3,12 +3,13 @@ import { closureOf } from '../nix/closure.ts';
 import type { Nix, NixCall } from '../nix/nix.ts';
 import { propagatedBy } from '../nix/propagated.ts';
 import { realise } from '../nix/realise.ts';
-import { type FoundPackage, type RefusedAttribute, resolve, type UnknownAttribute } from '../nix/resolve.ts';
+import { type FoundPackage, type RefusedAttribute, resolve } from '../nix/resolve.ts';
 import type { PackageSource } from '../nix/source.ts';
 import type { ClosurePath, StorePath } from '../nix/store-path.ts';
 import type { System } from '../oci/platform.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
 import { findRecord, type FoundRecord, settleRecord } from '../storage/record.ts';
+import type { PackagesUnavailable } from './outcome.ts';
 import {
   type AttributeRecord,
   packageKey,
@@ -28,11 +29,7 @@ export type Packages =
       /** How many had to be evaluated. */
       readonly evaluated: number;
     }
-  | {
-      readonly kind: 'unavailable';
-      readonly unknown: readonly Omit<UnknownAttribute, 'kind'>[];
-      readonly refused: readonly Omit<RefusedAttribute, 'kind'>[];
-    };
+  | PackagesUnavailable;
 
 /** A package's record, and the key hash that it has. */
 export interface KnownPackage {
@@ -51,6 +48,8 @@ export interface PackageQuery {
 
 /** Finds out what attributes are, from records where there are any and from Nix where not. */
 export interface PackageFinder {
+  /** The key hashes of all attributes of a query, in their order. Pure. */
+  keysOf(query: PackageQuery): readonly string[];
   find(query: PackageQuery, call: NixCall): Promise<Packages>;
   /** Makes every store path of these packages be in the local store, building what is not. */
   realise(query: PackageQuery, attributes: readonly string[], call: NixCall): Promise<void>;
@@ -137,8 +136,10 @@ export function packageFinder(world: {
   }
 
   return {
+    keysOf: (query) => attributesOf(query).map((attribute) => keyOf(query, attribute)),
+
     async find(query, call) {
-      const attributes = [...new Set([...query.attributes, ...query.always])];
+      const attributes = attributesOf(query);
       const missing = new Map<string, FoundRecord<AttributeRecord>>();
       const known = new Map<string, AttributeRecord | RefusedAttribute>();
       await Promise.all(
@@ -172,6 +173,10 @@ export function packageFinder(world: {
   };
 }
 
+function attributesOf({ attributes, always }: PackageQuery): readonly string[] {
+  return [...new Set([...attributes, ...always])];
+}
+
 function conclude(
   query: PackageQuery,
   attributes: readonly string[],
@@ -181,8 +186,8 @@ function conclude(
 ): Packages {
   const asked = new Set(query.attributes);
   const packages: KnownPackage[] = [];
-  const unknown: Omit<UnknownAttribute, 'kind'>[] = [];
-  const refused: Omit<RefusedAttribute, 'kind'>[] = [];
+  const unknown: PackagesUnavailable['unknown'][number][] = [];
+  const refused: PackagesUnavailable['refused'][number][] = [];
   for (const attribute of attributes) {
     const answer = known.get(attribute);
     if (answer?.kind === 'package') packages.push({ key: keyOf(query, attribute), record: answer });
@@ -191,7 +196,7 @@ function conclude(
     else refused.push({ attribute, message: answer.message });
   }
   return unknown.length > 0 || refused.length > 0
-    ? { kind: 'unavailable', unknown, refused }
+    ? { kind: 'packages-unavailable', unknown, refused }
     : { kind: 'packages', packages, evaluated };
 }
 

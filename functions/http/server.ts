@@ -11,10 +11,14 @@ import { malformedTargetAnswer } from './respond.ts';
 export function whenListening(ready: (server: Server, port: number) => void): void {
   diagnostics.subscribe('tracing:net.server.listen:asyncEnd', (message) => {
     const { server } = message as { server?: unknown };
-    if (!(server instanceof Server)) return;
+    if (!isHttpServer(server)) return;
     const address = server.address();
     if (typeof address === 'object' && address !== null) ready(server, address.port);
   });
+}
+
+function isHttpServer(server: unknown): server is Server {
+  return server instanceof Server;
 }
 
 /**

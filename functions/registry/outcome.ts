@@ -1,4 +1,4 @@
-import type { ImageUnavailable } from '../builder/image-builder.ts';
+import type { ImageUnavailable } from '../builder/outcome.ts';
 import type { Image } from '../builder/image.ts';
 import type { ByteRange } from '../storage/blob-store.ts';
 import type { Digest } from '../oci/digest.ts';

@@ -1,0 +1,21 @@
+#!/bin/sh
+# Runs all tests: installs what they need, prepares the default package set, then runs node's test runner.
+#   sh test/run.sh [FILE...]     only these test files
+set -eu
+cd "$(dirname "$0")/.."
+
+sh nix/install.sh skopeo podman runc docker.io containerd docker-registry
+node=node_modules/.bin/node
+PATH="$PWD/node_modules/.bin:$PATH"
+export PATH
+
+# As the tests' Nix: no build users, no sandbox, no cache.
+NIX_CONFIG="build-users-group =
+sandbox = false
+substitute = false"
+export NIX_CONFIG
+"$node" nix/debian/prepare.ts
+
+if [ $# -eq 0 ]; then set -- 'test/**/*.test.ts'; fi
+# One file at a time: the end-to-end tests share one Docker Engine, and timing tests one machine.
+exec "$node" --test --test-concurrency=2 --test-timeout=900000 "$@"

@@ -1,0 +1,44 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { projectFolder } from './registry-process.ts';
+
+/** The folder of Debian package sets that was prepared before the tests. */
+export const debianPackages = join(process.env['NIXERY_DATA_DIR'] ?? join(projectFolder, '.data'), 'debian');
+
+export interface LockedPackage {
+  readonly name: string;
+  /** Where its `.deb` is. */
+  readonly url: string;
+}
+
+/** All packages of the newest set, sorted by name. */
+export function lockedPackages(): LockedPackage[] {
+  const folder = join(debianPackages, 'latest', 'lock', 'amd64');
+  const json = (file: string) => JSON.parse(readFileSync(join(folder, file), 'utf8')) as unknown;
+  const { repositories } = json('lock.json') as { repositories: string[] };
+  const packages: LockedPackage[] = [];
+  for (const shard of readdirSync(join(folder, 'shards'))) {
+    const entries = json(join('shards', shard)) as Record<string, { name: string; repository: number; file: string }>;
+    for (const { name, repository, file } of Object.values(entries)) {
+      packages.push({ name, url: `${repositories[repository] ?? ''}${file}` });
+    }
+  }
+  return packages.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** The items in an order that the seed decides (Fisher and Yates, with the mulberry32 generator). */
+export function shuffled<T>(items: readonly T[], seed: number): T[] {
+  let state = seed >>> 0;
+  const random = () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+  const result = [...items];
+  for (let last = result.length - 1; last > 0; last--) {
+    const other = Math.floor(random() * (last + 1));
+    [result[last], result[other]] = [result[other] as T, result[last] as T];
+  }
+  return result;
+}
