@@ -190,7 +190,7 @@ describe('processes that share a folder', () => {
     assert.deepEqual(await stagedIn(folder), []);
   });
 
-  it('take over the lock of one that is killed, once, after a bounded time', async (context) => {
+  it('take over the lock of one that is killed, once, after a bounded time', { timeout: 30_000 }, async (context) => {
     const folder = await preparedFolder(context);
     const staleLockMs = 300;
     const key = objectKey('pins', 'p');
