@@ -130,7 +130,8 @@ export async function readTree(
     for (const entry of found) {
       if (++sinceTurn > ENTRIES_PER_TURN) {
         sinceTurn = 0;
-        await nextTurn(undefined, { signal: options.signal });
+        await nextTurn();
+        options.signal?.throwIfAborted();
       }
       const below = `${path}/${entry.name}`;
       if (entry.isDirectory()) entries.push([entry.name, await directory(below)]);
