@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { lstat, readdir, readlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { closeSync, lstatSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 
 /** Version of the encoding below; a change changes every folder's revision. */
 const FORMAT = 'nixery-run folder 1\0';
@@ -18,26 +17,58 @@ export async function folderRevision(
   options: { signal?: AbortSignal | undefined } = {},
 ): Promise<string> {
   const hash = createHash('sha256').update(FORMAT);
+  const chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+  let sinceTurnBytes = 0;
+
+  // Synchronous calls, of which a package set of two thousand files needs a tenth of the time; others get their turn.
   // Every field ends with a zero byte or has its length before it, so fields never run together.
-  async function add(path: string): Promise<void> {
-    options.signal?.throwIfAborted();
-    const stat = await lstat(path);
+  async function add(path: Buffer): Promise<void> {
+    const stat = lstatSync(path);
     if (stat.isDirectory()) {
-      const names = (await readdir(path, { encoding: 'buffer' })).sort((a, b) => Buffer.compare(a, b));
+      const names = readdirSync(path, { encoding: 'buffer' }).sort((a, b) => Buffer.compare(a, b));
       hash.update(`directory ${names.length}\0`);
       for (const name of names) {
         hash.update(name).update('\0');
-        await add(join(path, name.toString()));
+        await add(Buffer.concat([path, SLASH, name]));
       }
     } else if (stat.isSymbolicLink()) {
-      hash.update(`link ${await readlink(path)}\0`);
+      hash
+        .update('link ')
+        .update(readlinkSync(path, { encoding: 'buffer' }))
+        .update('\0');
     } else if (stat.isFile()) {
       hash.update(`${(stat.mode & 0o100) === 0 ? 'file' : 'executable'} ${stat.size}\0`);
-      for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
+      await addContent(path);
     } else {
-      throw new Error(`${path} is neither a file, a folder nor a link`);
+      throw new Error(`${path.toString()} is neither a file, a folder nor a link`);
     }
   }
-  await add(folder);
+
+  async function addContent(path: Buffer): Promise<void> {
+    const descriptor = openSync(path, 'r');
+    try {
+      for (;;) {
+        const got = readSync(descriptor, chunk);
+        hash.update(chunk.subarray(0, got));
+        sinceTurnBytes += got + FILE_COST_BYTES;
+        if (sinceTurnBytes > TURN_BYTES) {
+          sinceTurnBytes = 0;
+          await nextTurn(undefined, { signal: options.signal });
+        }
+        if (got === 0) return;
+      }
+    } finally {
+      closeSync(descriptor);
+    }
+  }
+
+  await add(Buffer.from(folder));
   return hash.digest('hex').slice(0, 40);
 }
+
+const SLASH = Buffer.from('/');
+const CHUNK_BYTES = 256 * 1024;
+/** Read between two turns of the event loop: about three milliseconds. */
+const TURN_BYTES = 4 * 1024 * 1024;
+/** To open and read a file costs as much time as to hash this much. */
+const FILE_COST_BYTES = 64 * 1024;
