@@ -89,7 +89,7 @@ export interface Staging {
   readonly writable: Writable;
 
   /**
-   * Makes what was written readable under `key`, in one step. When an object is there already it is compared:
+   * Makes what was written readable under the `key` of a blob, in one step. When an object is there already it is compared:
    * equal content is success, other content (a fragment, a wrong one) is replaced.
    *
    * @returns what happened, so that the caller can log a replacement

@@ -9,7 +9,7 @@ import { ifThere, isErrno } from './folder-file.ts';
  * A lock that one process holds for this long was left by a killed one, and is taken over. What happens under a lock
  * is one comparison and one rename: milliseconds.
  */
-export const STALE_LOCK_MS = 5_000;
+const STALE_LOCK_MS = 5_000;
 const POLL_MS = 10;
 
 export interface FolderLock {

@@ -6,7 +6,7 @@ import { ifThere, isErrno, linkNew, syncFolder, withTemporaryFile } from './fold
 import { AREAS } from './object-key.ts';
 
 /** What nobody has written to for this long was staged by a process that is gone. */
-export const STAGING_LIFETIME_MS = 24 * 60 * 60 * 1000;
+const STAGING_LIFETIME_MS = 24 * 60 * 60 * 1000;
 
 /** A folder cannot hold a store. The message says why and what to do. */
 export class FolderUnusableError extends Error {

@@ -1,22 +1,14 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { type BigIntStats, renameSync, unlinkSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { renameSync, unlinkSync } from 'node:fs';
 import { type FileHandle, open, readdir, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { addAbortSignal } from 'node:stream';
-import {
-  type BlobStore,
-  type Generation,
-  type IoOptions,
-  MAX_RECORD_BYTES,
-  type ObjectStat,
-  type Staging,
-  StorageError,
-  type StoredRecord,
-} from './blob-store.ts';
+import { type BlobStore, type Generation, type IoOptions, type Staging, StorageError } from './blob-store.ts';
 import { ifThere, linkNew, syncFolder, withTemporaryFile } from './folder-file.ts';
 import { type FolderLock, withFolderLock } from './folder-lock.ts';
+import { checkRecordLength, generationOf, readRecordFile, statFile } from './folder-object.ts';
 import { fileReadable, fileWritable, sameContent } from './folder-stream.ts';
-import { type ObjectKey, parseObjectKey, splitObjectKey } from './object-key.ts';
+import { type ObjectKey, isBlobKey, parseObjectKey, splitObjectKey } from './object-key.ts';
 
 /** Where a folder store stages; locks lie there, too. */
 export const STAGING_FOLDER = 'uploads';
@@ -31,9 +23,6 @@ export interface FolderStoreOptions {
  *
  * After a crash of the machine every object is whole or absent, and what was answered as published is there: files are
  * synced before they get their name, and then the folder is (about 4 ms an object on a virtual disk, in parallel).
- *
- * A generation is the file's inode, time of modification and, for records, the SHA-256 of its content: for these no two
- * writes look alike that differ. Blobs are large and compared when they are published, so theirs has the length instead.
  */
 export function folderStore(path: string, { staleLockMs }: FolderStoreOptions = {}): BlobStore {
   const root = resolve(path);
@@ -65,32 +54,10 @@ export function folderStore(path: string, { staleLockMs }: FolderStoreOptions = 
     });
   }
 
-  async function readRecord(key: ObjectKey): Promise<StoredRecord | undefined> {
-    const handle = await ifThere(open(fileOf(key), 'r'));
-    if (handle === undefined) return undefined;
-    try {
-      const stats = await handle.stat({ bigint: true });
-      checkRecordLength(Number(stats.size));
-      const bytes = await handle.readFile();
-      return { bytes, generation: generationOf(key, stats, bytes) };
-    } finally {
-      await handle.close();
-    }
-  }
-
-  async function statObject(key: ObjectKey): Promise<ObjectStat | undefined> {
-    if (!isBlob(key)) {
-      const record = await readRecord(key);
-      return record && { sizeBytes: record.bytes.length, generation: record.generation };
-    }
-    const stats = await ifThere(stat(fileOf(key), { bigint: true }));
-    return stats && { sizeBytes: Number(stats.size), generation: generationOf(key, stats) };
-  }
-
   /** Lets the file `temporary` take the place of the object while that is still of this generation. */
   function replace(key: ObjectKey, temporary: string, generation: Generation, options: IoOptions): Promise<boolean> {
     return locked(key, options, async (lock) => {
-      if ((await statObject(key))?.generation !== generation) return false;
+      if ((await statFile(fileOf(key), key))?.generation !== generation) return false;
       checkHeld(lock);
       renameSync(temporary, fileOf(key));
       await syncFolder(folderOf(key));
@@ -139,7 +106,7 @@ export function folderStore(path: string, { staleLockMs }: FolderStoreOptions = 
   return {
     name,
 
-    stat: (key, { signal } = {}) => run('stat', key, signal, () => statObject(key)),
+    stat: (key, { signal } = {}) => run('stat', key, signal, () => statFile(fileOf(key), key)),
 
     read: (key, { signal, range } = {}) =>
       run('read', key, signal, async () => {
@@ -184,6 +151,7 @@ export function folderStore(path: string, { staleLockMs }: FolderStoreOptions = 
             isEnded = true;
             try {
               return await run('publish', key, options.signal, async () => {
+                if (!isBlobKey(key)) throw new Error('only blobs are published, records are created');
                 if (!writable.writableFinished) throw new Error('its content was not written to its end');
                 return await publish(key, temporary, handle, options);
               });
@@ -196,7 +164,7 @@ export function folderStore(path: string, { staleLockMs }: FolderStoreOptions = 
       });
     },
 
-    readRecord: (key, { signal } = {}) => run('read', key, signal, () => readRecord(key)),
+    readRecord: (key, { signal } = {}) => run('read', key, signal, () => readRecordFile(fileOf(key), key)),
 
     createRecord: (key, bytes, { signal } = {}) =>
       run('create', key, signal, async () => {
@@ -213,7 +181,7 @@ export function folderStore(path: string, { staleLockMs }: FolderStoreOptions = 
     replaceRecord: (key, bytes, generation, options = {}) =>
       run('replace', key, options.signal, async () => {
         checkRecordLength(bytes.byteLength);
-        if ((await statObject(key))?.generation !== generation) return false;
+        if ((await statFile(fileOf(key), key))?.generation !== generation) return false;
         return await withTemporaryFile(staging, bytes, (temporary) => replace(key, temporary, generation, options));
       }),
 
@@ -223,7 +191,7 @@ export function folderStore(path: string, { staleLockMs }: FolderStoreOptions = 
         return await locked(key, options, async (lock) => {
           if (generation === undefined) {
             if ((await ifThere(stat(fileOf(key)))) === undefined) return false;
-          } else if ((await statObject(key))?.generation !== generation) return false;
+          } else if ((await statFile(fileOf(key), key))?.generation !== generation) return false;
           checkHeld(lock);
           unlinkSync(fileOf(key));
           return true;
@@ -235,24 +203,11 @@ export function folderStore(path: string, { staleLockMs }: FolderStoreOptions = 
       // What has another name was not made by a store. Names are ASCII, so the order of UTF-16 units is that of bytes.
       for (const listed of names.sort()) {
         const key = parseObjectKey(area, listed);
-        const found = key && (await run('list', key, signal, () => statObject(key)));
+        const found = key && (await run('list', key, signal, () => statFile(fileOf(key), key)));
         if (found) yield { key, ...found };
       }
     },
   };
-}
-
-function isBlob(key: ObjectKey): boolean {
-  return splitObjectKey(key).area === 'layers';
-}
-
-function generationOf(key: ObjectKey, stats: BigIntStats, record?: Buffer): Generation {
-  const content = isBlob(key) || !record ? stats.size : createHash('sha256').update(record).digest('hex');
-  return `${stats.ino}-${stats.mtimeNs}-${content}`;
-}
-
-function checkRecordLength(sizeBytes: number): void {
-  if (sizeBytes > MAX_RECORD_BYTES) throw new Error(`${sizeBytes} bytes are too many for a record`);
 }
 
 function checkHeld(lock: FolderLock): void {

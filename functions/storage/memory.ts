@@ -7,7 +7,7 @@ import {
   type Staging,
   StorageError,
 } from './blob-store.ts';
-import { type ObjectKey, parseObjectKey, splitObjectKey } from './object-key.ts';
+import { type ObjectKey, isBlobKey, parseObjectKey, splitObjectKey } from './object-key.ts';
 
 /** A store in this process's memory, for tests. */
 export interface MemoryStore extends BlobStore {
@@ -50,6 +50,10 @@ export function memoryStore(): MemoryStore {
         act(undefined, () => {
           if (!stagings.delete(staging)) throw new StorageError(name, 'publish', key, 'its staging is gone');
           signal?.throwIfAborted();
+          if (!isBlobKey(key)) {
+            staging.writable.destroy();
+            throw new StorageError(name, 'publish', key, 'only blobs are published, records are created');
+          }
           if (!staging.writable.writableFinished) {
             staging.writable.destroy();
             throw new StorageError(name, 'publish', key, 'its content was not written to its end');

@@ -36,6 +36,11 @@ export function parseObjectKey(area: Area, name: string): ObjectKey | undefined 
   return NAME.test(name) ? (`${area}/${name}` as ObjectKey) : undefined;
 }
 
+/** Whether the object is a blob; all others are records. */
+export function isBlobKey(key: ObjectKey): boolean {
+  return splitObjectKey(key).area === 'layers';
+}
+
 /** The area and the name that a key was made of. */
 export function splitObjectKey(key: ObjectKey): { readonly area: Area; readonly name: string } {
   const slash = key.indexOf('/');

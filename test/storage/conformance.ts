@@ -252,6 +252,12 @@ export function blobStoreConformance(
       assert.equal(await store.stat(BLOB), undefined);
     });
 
+    clause('blobs only, no records', async (store) => {
+      const staging = await staged(store, 'content');
+      await assert.rejects(staging.publish(RECORD), failureOf(store, RECORD));
+      assert.equal(await store.stat(RECORD), undefined);
+    });
+
     clause('once for each staging', async (store) => {
       const other = objectKey('layers', 'b'.repeat(64));
       const staging = await staged(store, 'content');
