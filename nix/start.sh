@@ -1,0 +1,42 @@
+#!/bin/sh
+# npm start: installs what is missing, prepares Debian's packages unless another package source is chosen, and starts
+# the server. Arguments are handed to functions-framework.
+set -eu
+cd "$(dirname "$0")/.."
+
+sh nix/install.sh
+
+PATH="$PWD/node_modules/.bin:$PATH"
+export PATH
+
+# As root, Debian's Nix looks for a group of build users that nobody has made.
+if [ -z "${NIX_CONFIG:-}" ] && [ "$(id -u)" -eq 0 ] && ! getent group nixbld >/dev/null; then
+  NIX_CONFIG='build-users-group ='
+  export NIX_CONFIG
+fi
+
+os=$(. /etc/os-release 2>/dev/null && echo "${ID:-}") || os=
+if [ -z "${NIXERY_CHANNEL:-}${NIXERY_PKGS_REPO:-}${NIXERY_PKGS_PATH:-}" ] && [ "$os" = debian ]; then
+  # Nix fetches the packages as apt would.
+  if [ -z "${http_proxy:-}" ]; then
+    proxy=
+    eval "$(apt-config shell proxy Acquire::http::Proxy)"
+    if [ -n "$proxy" ] && [ "$proxy" != DIRECT ]; then
+      http_proxy=$proxy
+      export http_proxy
+    fi
+  fi
+  # The builder uses the machine's tools, and no cache has these packages: asking one costs seconds for each call.
+  NIX_CONFIG="${NIX_CONFIG:-}
+sandbox = false
+substitute = false"
+  export NIX_CONFIG
+  node nix/debian/prepare.ts
+  NIXERY_PKGS_PATH="${NIXERY_DATA_DIR:-.data}/debian"
+  export NIXERY_PKGS_PATH
+fi
+
+NODE_ENV="${NODE_ENV:-production}"
+export NODE_ENV
+exec node node_modules/@google-cloud/functions-framework/build/src/main.js \
+  --target=registry --signature-type=http --ignored-routes= "$@"
