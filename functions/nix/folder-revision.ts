@@ -23,6 +23,7 @@ export async function folderRevision(
   // Synchronous calls, of which a package set of two thousand files needs a tenth of the time; others get their turn.
   // Every field ends with a zero byte or has its length before it, so fields never run together.
   async function add(path: Buffer): Promise<void> {
+    options.signal?.throwIfAborted();
     const stat = lstatSync(path);
     if (stat.isDirectory()) {
       const names = readdirSync(path, { encoding: 'buffer' }).sort((a, b) => Buffer.compare(a, b));

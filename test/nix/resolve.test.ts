@@ -118,14 +118,16 @@ describe('realising outputs', () => {
     await realise(nix, outputs);
     const paths = outputs.map((output) => output.path);
     const closure = await closureOf(nix, paths);
-    assert.deepEqual(closure?.map(({ path }) => path.slice(44)).sort(), ['greet-1.0', 'lib-2.0']);
-    const greet = closure?.find(({ path }) => paths.includes(path));
+    assert.ok(closure !== undefined);
+    assert.deepEqual(closure.map(({ path }) => path.slice(44)).sort(), ['greet-1.0', 'lib-2.0']);
+    const greet = closure.find(({ path }) => paths.includes(path));
+    assert.ok(greet !== undefined);
     assert.deepEqual(
-      greet?.references.map((path) => path.slice(44)),
+      greet.references.map((path) => path.slice(44)),
       ['lib-2.0'],
     );
-    assert.match(greet?.narHash ?? '', /^sha256-/);
-    assert.ok((greet?.narSizeBytes ?? 0) > 300);
+    assert.match(greet.narHash, /^sha256-/);
+    assert.ok(greet.narSizeBytes > 300);
     assert.deepEqual(await propagatedBy(paths), []);
   });
 

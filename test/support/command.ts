@@ -1,4 +1,4 @@
-import { execa, ExecaError } from 'execa';
+import { execa } from 'execa';
 
 /**
  * Runs a program and gives what it prints to both pipes, so that a test can look for either.
@@ -6,13 +6,9 @@ import { execa, ExecaError } from 'execa';
  * @throws Error with its output when it fails
  */
 export async function run(command: string, args: readonly string[], env: Record<string, string> = {}): Promise<string> {
-  try {
-    const { all } = await execa(command, args, { all: true, stdin: 'ignore', env });
-    return all;
-  } catch (error) {
-    if (!(error instanceof ExecaError)) throw error;
-    throw new Error(`${command} ${args.join(' ')}\n${String(error.all ?? error.message)}`, { cause: error });
-  }
+  const { all, failed } = await execa(command, args, { all: true, stdin: 'ignore', env, reject: false });
+  if (failed) throw new Error(`${command} ${args.join(' ')}\n${all}`);
+  return all;
 }
 
 /** Whether a program ends with 0. */

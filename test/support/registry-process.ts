@@ -24,12 +24,22 @@ export const NIX_CONFIG = ['build-users-group =', 'sandbox = false', 'substitute
  * Starts a registry and waits until it listens.
  *
  * @param env its configuration; of this process's variables only PATH and HOME are passed on
+ * @param nixFolder stands in for `/nix` in the process's own mount namespace, as if it were another machine (root only)
  * @throws Error with what it printed, when it ends instead
  */
-export async function startRegistry(env: Readonly<Record<string, string>>): Promise<RegistryProcess> {
+export async function startRegistry(
+  env: Readonly<Record<string, string>>,
+  { nixFolder }: { nixFolder?: string } = {},
+): Promise<RegistryProcess> {
   const port = await freePort();
   const framework = `${projectFolder}node_modules/@google-cloud/functions-framework/build/src/main.js`;
-  const child = spawn(process.execPath, [framework, '--target=registry', '--ignored-routes='], {
+  const program = [process.execPath, framework, '--target=registry', '--ignored-routes='];
+  const [command, ...args] =
+    nixFolder === undefined
+      ? program
+      : ['unshare', '--mount', 'sh', '-ec', `mount --bind '${nixFolder}' /nix; exec "$@"`, 'sh', ...program];
+  if (command === undefined) throw new Error('nothing to run');
+  const child = spawn(command, args, {
     cwd: projectFolder,
     env: {
       PATH: process.env['PATH'],

@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { digestOfBytes } from '../../functions/oci/digest.ts';
+import { run } from '../support/command.ts';
+import { debianPackages } from '../support/debian.ts';
+import { copyAndCheck } from '../support/image-layout.ts';
+import { fixturePackages } from '../support/nix.ts';
+import { startRegistry } from '../support/registry-process.ts';
+import { request } from '../support/request.ts';
+
+/** What a registry does on other machines, under load, and when its machine fails it. */
+
+let scratch: string;
+let counter = 0;
+before(async () => {
+  scratch = await mkdtemp(join(tmpdir(), 'nixery-machines-'));
+});
+after(async () => {
+  await rm(scratch, { recursive: true, force: true });
+});
+
+async function folder(): Promise<string> {
+  const path = join(scratch, String(counter++));
+  await mkdir(path);
+  return path;
+}
+
+async function digestFrom(origin: string, name: string): Promise<string> {
+  const { status, headers, body } = await request(origin, 'GET', `/v2/${name}/manifests/latest`);
+  assert.equal(status, 200, body.toString());
+  return headers['docker-content-digest'] ?? '';
+}
+
+describe('two machines', () => {
+  it('give the same digests for one package set', async () => {
+    const here = { NIXERY_PKGS_PATH: debianPackages, STORAGE_PATH: await folder() };
+    const there = { NIXERY_PKGS_PATH: debianPackages, STORAGE_PATH: await folder() };
+    await using one = await startRegistry(here);
+    await using other = await startRegistry(there, { nixFolder: await folder() });
+    for (const name of ['hello', 'shell/git']) {
+      assert.equal(await digestFrom(one.origin, name), await digestFrom(other.origin, name), name);
+    }
+    assert.equal(await digestFrom(one.origin, 'git/shell'), await digestFrom(other.origin, 'shell/git/git'));
+  });
+
+  it('may share a folder: what one has made, the other serves', async () => {
+    const env = { NIXERY_PKGS_PATH: fixturePackages, STORAGE_PATH: await folder(), NIXERY_COMPRESSION: 'zlib' };
+    await using one = await startRegistry(env);
+    await using other = await startRegistry(env, { nixFolder: await folder() });
+    const digest = await digestFrom(one.origin, 'greet/lib');
+    assert.equal(await digestFrom(other.origin, 'greet/lib'), digest);
+    assert.equal(other.log.filter((entry) => entry['message'] === 'image made').length, 0);
+    // Known packages, in a new combination, on a machine where none of them is.
+    assert.equal(await digestFrom(other.origin, 'greet'), await digestFrom(one.origin, 'greet'));
+  });
+});
+
+describe('a registry under load', () => {
+  it('gives whole bodies to 16 clients that ask for a tag and 16 that ask for its digest', async () => {
+    await using registry = await startRegistry({
+      NIXERY_PKGS_PATH: fixturePackages,
+      STORAGE_PATH: await folder(),
+      NIXERY_COMPRESSION: 'zlib',
+    });
+    const digest = await digestFrom(registry.origin, 'greet');
+    const untilMs = Date.now() + 20_000;
+    const client = async (reference: string) => {
+      let count = 0;
+      for (; Date.now() < untilMs; count++) {
+        const { status, body } = await request(registry.origin, 'GET', `/v2/greet/manifests/${reference}`);
+        assert.equal(status, 200);
+        assert.equal(digestOfBytes(body), digest);
+      }
+      return count;
+    };
+    const counts = await Promise.all(
+      Array.from({ length: 32 }, (_, index) => client(index % 2 === 0 ? 'latest' : digest)),
+    );
+    for (const count of counts) assert.ok(count > 10, `a client got ${count} answers`);
+  });
+
+  it('packs a closure of 500 MB in 250 MB of memory', async () => {
+    await using registry = await startRegistry({ NIXERY_PKGS_PATH: debianPackages, STORAGE_PATH: await folder() });
+    const image = await copyAndCheck(registry.host, 'shell/python3/gcc/nodejs/postgresql/redis-server');
+    const made = registry.log.find((entry) => entry['message'] === 'image made');
+    const unpackedBytes = Number(made?.['packedUncompressedBytes']);
+    assert.ok(unpackedBytes > 500e6, `the closure has ${unpackedBytes} bytes`);
+    assert.ok(image.size > 100e6);
+    const peakBytes = await registry.peakMemoryBytes();
+    assert.ok(peakBytes < 250e6, `${peakBytes} bytes were resident`);
+  });
+});
+
+describe('a registry whose machine fails it', () => {
+  it('does not start over a folder that cannot be written', async () => {
+    const file = join(await folder(), 'file');
+    await writeFile(file, '');
+    await assert.rejects(
+      startRegistry({
+        NIXERY_PKGS_PATH: fixturePackages,
+        STORAGE_PATH: join(file, 'store'),
+        NIXERY_COMPRESSION: 'zlib',
+      }),
+      /ended with 1: nixery-run cannot start: .*cannot hold the store: .*not a folder/,
+    );
+  });
+
+  it('does not start with a wrong configuration, and names every wrong variable', async () => {
+    await assert.rejects(
+      startRegistry({ NIX_TIMEOUT: 'long', NIXERY_COMPRESSION: 'rar', BUCKET: 'b' }),
+      /cannot start: the configuration is wrong:[^]*NIX_TIMEOUT must[^]*NIXERY_COMPRESSION must/,
+    );
+  });
+
+  it('serves nothing half-written when the disk is full, and the image once there is room', async () => {
+    const disk = await folder();
+    await run('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', disk]);
+    try {
+      await using registry = await startRegistry({
+        NIXERY_PKGS_PATH: debianPackages,
+        STORAGE_PATH: join(disk, 'store'),
+      });
+      const { status, body } = await request(registry.origin, 'GET', '/v2/hello/manifests/latest');
+      assert.equal(status, 500, body.toString());
+      assert.match(body.toString(), /"UNKNOWN"/);
+      assert.deepEqual(await readdir(join(disk, 'store', 'uploads')), []);
+      for (const blob of await readdir(join(disk, 'store', 'layers'))) {
+        const whole = await request(registry.origin, 'GET', `/v2/hello/blobs/sha256:${blob}`);
+        assert.equal(digestOfBytes(whole.body), `sha256:${blob}`);
+      }
+      await run('mount', ['-o', 'remount,size=64m', disk]);
+      await copyAndCheck(registry.host, 'hello');
+    } finally {
+      await run('umount', [disk]);
+    }
+  });
+
+  it('ends a build that takes too long, and says so', async () => {
+    await using registry = await startRegistry({
+      NIXERY_PKGS_PATH: fixturePackages,
+      STORAGE_PATH: await folder(),
+      NIXERY_COMPRESSION: 'zlib',
+      NIX_TIMEOUT: '2',
+    });
+    const { status, body } = await request(registry.origin, 'GET', '/v2/hangs/manifests/latest');
+    assert.equal(status, 422, body.toString());
+    assert.match(body.toString(), /not ready within 2 s/);
+    await sleep(500);
+    assert.equal(await digestFrom(registry.origin, 'greet').then((digest) => digest.length), 71);
+  });
+});
