@@ -9,6 +9,11 @@ sh nix/install.sh
 PATH="$PWD/node_modules/.bin:$PATH"
 export PATH
 
+NODE_ENV="${NODE_ENV:-production}"
+# Node keeps what it compiled, TypeScript without its types included: half of the time to start.
+NODE_COMPILE_CACHE="${NODE_COMPILE_CACHE:-${NIXERY_DATA_DIR:-.data}/compile-cache}"
+export NODE_ENV NODE_COMPILE_CACHE
+
 # As root, Debian's Nix looks for a group of build users that nobody has made.
 if [ -z "${NIX_CONFIG:-}" ] && [ "$(id -u)" -eq 0 ] && ! getent group nixbld >/dev/null; then
   NIX_CONFIG='build-users-group ='
@@ -36,7 +41,5 @@ substitute = false"
   export NIXERY_PKGS_PATH
 fi
 
-NODE_ENV="${NODE_ENV:-production}"
-export NODE_ENV
 exec node node_modules/@google-cloud/functions-framework/build/src/main.js \
   --target=registry --signature-type=http --ignored-routes= "$@"

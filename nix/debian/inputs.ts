@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type Dirent, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { aptFolders, installedVersions } from './apt.ts';
+import { aptFolders, installedVersions } from './machine.ts';
 
 /** The Debian packages whose programs the builder runs; another version may write other bytes. */
 const TOOLS = ['bash', 'coreutils', 'dpkg', 'patchelf', 'perl-base', 'tar'] as const;
