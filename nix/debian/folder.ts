@@ -25,7 +25,6 @@ async function writeLock(folder: string, lock: Lock): Promise<void> {
   const { repositories, essentials, shards } = lock;
   await writeFile(join(folder, 'lock.json'), JSON.stringify({ repositories, essentials, shards: shards.length }));
   await writeFile(join(folder, 'names.json'), JSON.stringify(Object.fromEntries(lock.names)));
-  await writeFile(join(folder, 'unmet.json'), JSON.stringify(Object.fromEntries(lock.unmet)));
   // Synchronously: two thousand small files take five seconds when each is awaited.
   for (const [index, shard] of shards.entries()) {
     const entries = Object.fromEntries(shard.map((entry) => [entry.name, entry]));

@@ -14,6 +14,8 @@ export interface LockedPackage {
   /** The packages of a dependency cycle, made as one output. The first stands for all, and has their dependencies. */
   readonly group?: readonly string[];
   readonly depends?: readonly string[];
+  /** Dependencies that no package of main meets: it cannot be installed. */
+  readonly lacks?: readonly string[];
   /** How many of the essential packages its scripts can use: those that do not need this package themselves. */
   readonly level?: number;
 }
@@ -28,7 +30,6 @@ export interface Lock {
   readonly essentials: readonly string[];
   readonly names: ReadonlyMap<string, Place>;
   readonly shards: readonly (readonly LockedPackage[])[];
-  readonly unmet: ReadonlyMap<string, readonly string[]>;
 }
 
 /** Packages in one shard. One attribute needs its own shard and those of its dependencies, so they are small. */
@@ -56,6 +57,7 @@ export function makeLock(
     if (shard === undefined || shard.length === PACKAGES_PER_SHARD) shards.push((shard = []));
     const group = groups.get(debian.name);
     const level = levels.get(debian.name);
+    const lacks = choices.unmet.get(debian.name);
     shard.push({
       name: debian.name,
       version: debian.version,
@@ -67,12 +69,13 @@ export function makeLock(
       ...(group === undefined || group[0] === debian.name
         ? { depends: dependsOf(group ?? [debian.name], choices.depends) }
         : {}),
+      ...(lacks === undefined ? {} : { lacks }),
       ...(level === undefined ? {} : { level }),
     });
     names.set(debian.name, shards.length - 1);
   }
   addNames(names, aliases, choices.provided);
-  return { repositories, essentials, names, shards, unmet: choices.unmet };
+  return { repositories, essentials, names, shards };
 }
 
 /** The essential packages and the awk that they choose: the shell first, then those that need the fewest others. */

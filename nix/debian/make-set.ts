@@ -56,8 +56,8 @@ async function readLocks(native: string, { source, apt, say }: Surroundings): Pr
     const newestPackages = newest(packages);
     const lock = makeLock(newestPackages, aliases);
     locks.set(architecture, lock);
-    const lacking = lock.unmet.size > 0 ? `, of which ${lock.unmet.size} lack a dependency` : '';
-    say(`${newestPackages.size} packages for ${architecture}${lacking}`);
+    const lacking = lock.shards.flat().filter(({ lacks }) => lacks !== undefined).length;
+    say(`${newestPackages.size} packages for ${architecture}, of which ${lacking} lack a dependency`);
   }
   say(`reading apt's package lists for ${native}, fetching those for ${foreign}`);
   // Caught here, so that it is no unhandled rejection while the native packages are read.

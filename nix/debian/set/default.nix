@@ -13,27 +13,27 @@ let
     aarch64-linux = "arm64";
   };
   architecture = architectures.${system} or (throw "Debian packages for ${system} are not supported");
-  folder = ./lock + "/${architecture}";
+  folder =
+    let
+      path = ./lock + "/${architecture}";
+    in
+    if builtins.pathExists path then path else throw "this Debian package set has no packages for ${system}";
   readJSON = path: builtins.fromJSON (builtins.readFile path);
 
-  lock =
-    if builtins.pathExists (folder + "/lock.json") then
-      readJSON (folder + "/lock.json")
-    else
-      throw "this Debian package set has no packages for ${system}";
+  lock = readJSON (folder + "/lock.json");
 
   # Attribute to the number of its shard, or to the name of the package that it stands for.
   names = readJSON (folder + "/names.json");
   shards = builtins.genList (index: readJSON (folder + "/shards/${toString index}.json")) lock.shards;
   entry = name: (builtins.elemAt shards names.${name}).${name};
 
-  # Names of store paths allow fewer characters than Debian's versions and file names.
+  # Versions have characters that names of store paths cannot have.
   sanitise = builtins.replaceStrings [ ":" "~" ] [ "-" "-" ];
 
   fetch =
     package:
     derivation {
-      name = sanitise (baseNameOf package.file);
+      name = sanitise "${package.name}_${package.version}.deb";
       system = "builtin";
       builder = "builtin:fetchurl";
       url = builtins.elemAt lock.repositories package.repository + package.file;
@@ -84,6 +84,13 @@ let
         essentials = map (tool: packages.${tool}) (take (package.level or (builtins.length lock.essentials)));
       };
 
+  installable =
+    package:
+    if package ? lacks then
+      throw "${package.name} cannot be installed: Debian's main has no ${builtins.concatStringsSep ", " package.lacks}"
+    else
+      package;
+
   describe =
     package: drv:
     drv
@@ -101,7 +108,7 @@ let
   attribute =
     name: place:
     if builtins.isInt place then
-      describe (entry name) (output (entry name))
+      describe (entry name) (output (installable (entry name)))
     else if builtins.isString place then
       packages.${place}
     else

@@ -1,0 +1,215 @@
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { writeSet } from '../../../nix/debian/folder.ts';
+import { makeLock } from '../../../nix/debian/lock.ts';
+import { newest, parsePackages } from '../../../nix/debian/package.ts';
+
+const source = join(import.meta.dirname, '../../../nix/debian/set');
+const tools = ['nix-build', 'dpkg-deb', 'patchelf'];
+const missing = tools.filter((tool) => spawnSync(tool, ['--version']).error !== undefined);
+const environment = { ...process.env, NIX_CONFIG: 'build-users-group =\nsandbox = false\nsubstitute = false' };
+
+/** A package made of files (text, or the target of a link) by their paths in Debian. */
+interface Made {
+  readonly fields?: Readonly<Record<string, string>>;
+  readonly files?: Readonly<Record<string, string | { readonly link: string } | { readonly copy: string }>>;
+  readonly postinst?: string;
+}
+
+const SCRIPT = '#!/bin/sh\necho "$@" | sed s/a/b/\n';
+// A program that is dynamically linked, on any Debian machine.
+const PROGRAM = '/usr/bin/tr';
+
+const MADE: Readonly<Record<string, Made>> = {
+  libc6: { files: { '/lib64/ld-linux-x86-64.so.2': 'loader', '/lib/x86_64-linux-gnu/libc.so.6': 'library' } },
+  dash: {
+    fields: { Essential: 'yes', Depends: 'libc6' },
+    files: { '/bin/dash': 'shell', '/bin/sh': { link: 'dash' } },
+  },
+  sed: { fields: { Essential: 'yes' }, files: { '/bin/sed': SCRIPT } },
+  tool: {
+    fields: { Depends: 'tool-common (>= 1) | other, python, libc6', Provides: 'virtual-tool' },
+    files: {
+      '/usr/bin/tool': SCRIPT,
+      '/usr/bin/pytool': '#!/usr/bin/env python\n',
+      '/usr/bin/odd': '#!/usr/bin/nothing -x\n',
+      '/usr/bin/binary': { copy: PROGRAM },
+      '/usr/games/game': SCRIPT,
+      '/bin/old': { link: '/usr/bin/tool' },
+      '/usr/share/tool/common': { link: '../tool-common/text' },
+      '/usr/share/tool/gone': { link: '../gone/text' },
+      '/usr/share/tool/shared': { link: '/etc/tool' },
+      '/etc/tool/conf': 'configured',
+    },
+    postinst: `#!/bin/sh
+set -e
+. /usr/share/debconf/confmodule
+for name in vi editor; do
+  if [ -e /usr/bin/tool ] && [ ! -e /usr/bin/perl ]; then
+    update-alternatives --quiet --install /usr/bin/$name $name /usr/bin/tool 10 --slave /usr/share/$name.1 $name.1 /usr/share/tool/none >/dev/null
+  fi
+done
+touch /tmp/nixery-run-postinst-ran
+echo ran > /tmp/nixery-run-postinst-ran
+`,
+  },
+  'tool-common': { files: { '/usr/share/tool-common/text': 'text' } },
+  python: { files: { '/usr/bin/python': 'interpreter' } },
+  'cycle-a': { fields: { Depends: 'cycle-b' }, files: { '/usr/share/a': 'a' } },
+  'cycle-b': { fields: { Depends: 'cycle-a' }, files: { '/usr/share/b': 'b' } },
+  'ca-certificates': {
+    fields: { Depends: 'tool' },
+    files: { '/usr/share/ca-certificates/b.crt': 'B\n', '/usr/share/ca-certificates/a.crt': 'A' },
+  },
+  unlucky: { fields: { Depends: 'gone (>= 2) | lost' } },
+  'g++': { files: { '/usr/bin/g++': 'compiler' } },
+};
+
+function makeDeb(folder: string, name: string, { fields = {}, files = {}, postinst }: Made): string {
+  const root = join(folder, name);
+  for (const [path, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    if (typeof content === 'string') writeFileSync(join(root, path), content, { mode: 0o755 });
+    else if ('link' in content) symlinkSync(content.link, join(root, path));
+    else writeFileSync(join(root, path), readFileSync(content.copy), { mode: 0o4755 });
+  }
+  mkdirSync(join(root, 'DEBIAN'), { recursive: true });
+  const all = { Package: name, Version: '1:1.0~rc1-1', Architecture: 'amd64', ...fields };
+  const control = Object.entries({ ...all, Maintainer: 'nobody <nobody@example.org>', Description: `the ${name}` })
+    .map(([field, value]) => `${field}: ${value}`)
+    .join('\n');
+  writeFileSync(join(root, 'DEBIAN/control'), `${control}\n`);
+  if (postinst !== undefined) writeFileSync(join(root, 'DEBIAN/postinst'), postinst, { mode: 0o755 });
+  const file = `${name.replace('+', '%')}.deb`;
+  execFileSync('dpkg-deb', ['--root-owner-group', '-Znone', '--build', root, join(folder, file)], { stdio: 'ignore' });
+  const sha256 = createHash('sha256')
+    .update(readFileSync(join(folder, file)))
+    .digest('hex');
+  return `${control}\nFilename: ${file}\nSHA256: ${sha256}\n`;
+}
+
+describe('the Debian package set', { skip: missing.length > 0 ? `without ${missing.join(', ')}` : false }, () => {
+  let folder: string;
+  let set: string;
+  const outputs = new Map<string, string>();
+  function built(attribute: string): string {
+    const known = outputs.get(attribute);
+    if (known !== undefined) return known;
+    const stdout = execFileSync('nix-build', ['--no-out-link', set, '-A', attribute], {
+      env: environment,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    outputs.set(attribute, stdout.toString().trim());
+    return built(attribute);
+  }
+  function evaluated(expression: string, ...options: readonly string[]): unknown {
+    const whole = `let packages = import ${set} { }; in ${expression}`;
+    const stdout = execFileSync('nix-instantiate', ['--eval', '--strict', '--json', ...options, '-E', whole], {
+      env: environment,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    return JSON.parse(stdout.toString());
+  }
+
+  before(async () => {
+    folder = realpathSync(mkdtempSync(join(tmpdir(), 'debian-set-')));
+    set = join(folder, 'set');
+    const index = Object.entries(MADE).map(([name, made]) => makeDeb(folder, name, made));
+    const packages = newest(parsePackages(index.join('\n'), `file://${folder}/`));
+    const lock = makeLock(packages, { cacert: { bare: 'ca-certificates' }, editor: 'tool' });
+    await writeSet(set, source, { test: '1' }, new Map([['amd64', lock]]));
+  });
+  after(() => {
+    rmSync(folder, { recursive: true });
+  });
+
+  it('evaluates with no access to anything outside of its folder', () => {
+    const options = ['--option', 'restrict-eval', 'true', '-I', set];
+    assert.deepEqual(evaluated('{ inherit (packages.tool) name pname version; }', ...options), {
+      name: 'tool-1-1.0-rc1-1',
+      pname: 'tool',
+      version: '1:1.0~rc1-1',
+    });
+  });
+  it('has attributes for packages, provided names, aliases and names with a plus', () => {
+    const names = evaluated('builtins.attrNames packages') as string[];
+    for (const name of ['tool', 'virtual-tool', 'editor', 'g++', 'gxx', 'cacert'])
+      assert.ok(names.includes(name), name);
+    assert.equal(evaluated('packages.gxx.drvPath == packages."g++".drvPath'), true);
+    assert.equal(evaluated('packages.virtual-tool.drvPath == packages.tool.drvPath'), true);
+  });
+  it('says which systems it has packages for', () => {
+    assert.throws(
+      () => evaluated(`(import ${set} { system = "aarch64-linux"; }).tool.name`),
+      /no packages for aarch64-linux/,
+    );
+    assert.throws(() => evaluated(`(import ${set} { system = "riscv64-linux"; }).tool.name`), /not supported/);
+  });
+  it('says of a package that cannot be installed what it lacks', () => {
+    assert.throws(
+      () => evaluated('packages.unlucky.drvPath'),
+      /unlucky cannot be installed: Debian's main has no gone \| lost/,
+    );
+  });
+  it('joins packages that depend on each other', () => {
+    const output = built('cycle-b');
+    assert.equal(built('cycle-a'), output);
+    assert.ok(existsSync(join(output, 'share/a')) && existsSync(join(output, 'share/b')));
+    assert.equal(evaluated('packages.cycle-b.pname'), 'cycle-b');
+  });
+  it('gives scripts the store paths of their interpreters', () => {
+    const output = built('tool');
+    assert.equal(readFileSync(join(output, 'bin/tool'), 'utf8'), SCRIPT.replace('/bin/sh', `${built('dash')}/bin/sh`));
+    assert.equal(readFileSync(join(output, 'bin/pytool'), 'utf8'), `#!${built('python')}/bin/python\n`);
+    assert.equal(readFileSync(join(output, 'bin/odd'), 'utf8'), '#!/usr/bin/nothing -x\n');
+  });
+  it('names what an image needs beside it: dependencies, and essential tools that scripts use', () => {
+    const text = readFileSync(join(built('tool'), 'nix-support/propagated-user-env-packages'), 'utf8');
+    const expected = ['libc6', 'python', 'tool-common', 'dash', 'sed'].map(built);
+    assert.equal(text, `${expected.join(' ')}\n`);
+    assert.equal(existsSync(join(built('tool-common'), 'nix-support')), false);
+  });
+  it('links across packages, and leaves links to what only an image has', () => {
+    const output = built('tool');
+    assert.equal(readlinkSync(join(output, 'share/tool/common')), `${built('tool-common')}/share/tool-common/text`);
+    assert.equal(readlinkSync(join(output, 'share/tool/gone')), '/usr/share/gone/text');
+    assert.equal(readlinkSync(join(output, 'share/tool/shared')), '/etc/tool');
+    assert.equal(readlinkSync(join(output, 'bin/old')), 'tool');
+    assert.equal(readlinkSync(join(output, 'bin/game')), '../games/game');
+  });
+  it('adds the alternatives that a maintainer script asks for, without running it', () => {
+    const output = built('tool');
+    assert.equal(readlinkSync(join(output, 'bin/vi')), 'tool');
+    assert.equal(readlinkSync(join(output, 'bin/editor')), 'tool');
+    assert.equal(existsSync(join(output, 'share/vi.1')), false);
+    assert.equal(existsSync('/tmp/nixery-run-postinst-ran'), false);
+  });
+  it('lets programs find their loader and libraries in the store', () => {
+    const program = join(built('tool'), 'bin/binary');
+    const patchelf = (option: string) => execFileSync('patchelf', [option, program]).toString().trim();
+    assert.equal(patchelf('--print-interpreter'), `${built('libc6')}/lib64/ld-linux-x86-64.so.2`);
+    assert.equal(patchelf('--print-rpath'), `${built('libc6')}/lib/x86_64-linux-gnu`);
+  });
+  it('makes the file of all certificates, and cacert of nothing else', () => {
+    const output = built('cacert');
+    assert.equal(readFileSync(join(output, 'etc/ssl/certs/ca-bundle.crt'), 'utf8'), 'A\nB\n');
+    assert.equal(readFileSync(join(output, 'etc/ssl/certs/ca-certificates.crt'), 'utf8'), 'A\nB\n');
+    const closure = execFileSync('nix-store', ['--query', '--requisites', output], { env: environment }).toString();
+    assert.equal(closure.trim(), output);
+  });
+});
