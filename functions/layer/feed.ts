@@ -11,17 +11,23 @@ export async function feed(stream: Writable, chunks: Chunks): Promise<void> {
   // Every failure reaches the callback below; without a listener it would end the process as well.
   stream.on('error', () => undefined);
   for await (const chunk of chunks) await written(stream, chunk);
-  await settled((done) => stream.end(done));
+  await settled(stream, (done) => stream.end(done));
 }
 
 /** Writes one chunk, and waits until the stream has let go of it. */
 export function written(stream: Writable, chunk: Uint8Array): Promise<void> {
-  return settled((done) => stream.write(chunk, done));
+  return settled(stream, (done) => stream.write(chunk, done));
 }
 
-function settled(start: (done: (error?: Error | null) => void) => void): Promise<void> {
+function settled(stream: Writable, start: (done: (error?: Error | null) => void) => void): Promise<void> {
   return new Promise((resolve, reject) => {
+    // zlib never calls back for a chunk at which it failed (Node 24).
+    const closed = (): void => {
+      reject(stream.errored ?? new Error('the stream was closed before its end'));
+    };
+    stream.once('close', closed);
     start((error) => {
+      stream.off('close', closed);
       if (error) reject(error);
       else resolve();
     });

@@ -62,6 +62,9 @@ export function createLayerMaker(
     const packed = new Map<StorePath, { readonly value: PackedPath; readonly made: boolean }>();
     let layersJoined = 0;
 
+    function forget(one: PackedPath | undefined): void {
+      if (one) into.known.forget(one.digest);
+    }
     async function packOne(path: ClosurePath, stop: AbortSignal): Promise<void> {
       packed.set(path.path, await pack(path, { location: locationOf?.(path.path), signal: stop }));
     }
@@ -82,8 +85,9 @@ export function createLayerMaker(
       try {
         return await joinGroup(group, stop);
       } catch (error) {
-        // It was there when it was looked for; the joiner has forgotten that, so the packer looks again.
+        // It was there within the last hour. Where one is gone, others may be: the packer looks again for all of them.
         if (!(error instanceof BlobGoneError)) throw error;
+        for (const path of group) forget(packed.get(path)?.value);
         const paths = group.map((path) => byPath.get(path)).filter((one) => one !== undefined);
         await together(paths, (path, stopAgain) => limit(() => packOne(path, stopAgain)), stop);
         return joinGroup(group, stop);

@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { gunzipSync } from 'node:zlib';
+import { createLayerMaker } from '../../functions/layer/image-layers.ts';
+import { OWN_LAYER_MIN_BYTES } from '../../functions/layer/plan.ts';
+import { rootTree } from '../../functions/layer/root-tree.ts';
+import { zlibCompressor } from '../../functions/layer/zlib-compressor.ts';
+import { blobKey, knownBlobs } from '../../functions/storage/known-blobs.ts';
+import { memoryStore } from '../../functions/storage/memory.ts';
+import { blob, closurePath, listBlob, names, sha256, temporaryFolder, write } from './fixture.ts';
+
+const folder = temporaryFolder();
+const closure = [
+  closurePath('libc', OWN_LAYER_MIN_BYTES),
+  closurePath('app', OWN_LAYER_MIN_BYTES, ['libc', 'small-1']),
+  closurePath('small-1', 10),
+  closurePath('small-2', 20),
+];
+for (const { path } of closure) write(join(folder, path.slice('/nix/store/'.length)), { [path.slice(44)]: path });
+const locationOf = (path: string) => join(folder, path.slice('/nix/store/'.length));
+const { root } = rootTree({ requested: [], propagated: [] });
+
+describe('the layers of an image', () => {
+  it('are its paths as planned and the root on top, all of them in the store', async () => {
+    const store = memoryStore();
+    const make = createLayerMaker({ store, known: knownBlobs(store), compressor: zlibCompressor() });
+    const { layers, stats } = await make({ closure, root }, { locationOf });
+    const listed: string[][] = [];
+    for (const { descriptor, diffId } of layers) {
+      const bytes = await blob(store, descriptor.digest);
+      assert.equal(descriptor.digest, sha256(bytes));
+      assert.equal(descriptor.size, bytes.length);
+      assert.equal(diffId, sha256(gunzipSync(bytes)));
+      assert.equal(descriptor.mediaType, 'application/vnd.oci.image.layer.v1.tar+gzip');
+      listed.push(
+        listBlob(bytes)
+          .filter(({ type }) => type === 'file')
+          .map(({ name }) => name.split('/').at(-1) ?? ''),
+      );
+    }
+    assert.deepEqual(listed, [
+      ['libc'],
+      ['app'],
+      ['small-1', 'small-2'],
+      ['group', 'nsswitch.conf', 'os-release', 'passwd'],
+    ]);
+    assert.deepEqual([stats.pathsPacked, stats.pathsFound, stats.layersJoined], [4, 0, 1]);
+    assert.equal(
+      stats.imageBytes,
+      layers.reduce((sum, { descriptor }) => sum + descriptor.size, 0),
+    );
+  });
+
+  it('are the same the second time, and nothing is packed or joined', async () => {
+    const store = memoryStore();
+    const into = () => ({ store, known: knownBlobs(store), compressor: zlibCompressor() });
+    const first = await createLayerMaker(into())({ closure, root }, { locationOf });
+    const second = await createLayerMaker(into())(
+      { closure: [...closure].reverse(), root },
+      { locationOf: () => '/nowhere' },
+    );
+    assert.deepEqual(second.layers, first.layers);
+    assert.deepEqual([second.stats.pathsPacked, second.stats.pathsFound, second.stats.layersJoined], [0, 4, 0]);
+    assert.equal(second.stats.packedBytes, 0);
+  });
+
+  it('are mended when a packed path disappears behind a remembered blob', async () => {
+    const store = memoryStore();
+    const known = knownBlobs(store);
+    const make = createLayerMaker({ store, known, compressor: zlibCompressor() });
+    const first = await make({ closure, root }, { locationOf });
+    const joined = first.layers[2]?.descriptor.digest;
+    assert.ok(joined);
+    // All that were packed for the joined layer, and that layer itself; only its loss is noticed.
+    const kept = new Set(first.layers.map(({ descriptor }) => blobKey(descriptor.digest)).toSpliced(2, 1));
+    for await (const { key } of store.list('layers')) if (!kept.has(key)) await store.delete(key);
+    known.forget(joined);
+    const again = await make({ closure, root }, { locationOf });
+    assert.deepEqual(again.layers, first.layers);
+    for (const { descriptor } of again.layers) assert.ok(await store.stat(blobKey(descriptor.digest)));
+  });
+
+  it('fail with the first failure, and nothing goes on or is left staged', async () => {
+    const store = memoryStore();
+    let running = 0;
+    const slow = zlibCompressor();
+    const make = createLayerMaker({
+      store,
+      known: knownBlobs(store),
+      compressor: {
+        ...slow,
+        async *compress(_chunks, options) {
+          running++;
+          try {
+            await sleep(10_000, undefined, { signal: options?.signal });
+            yield Buffer.alloc(0);
+          } finally {
+            running--;
+          }
+        },
+      },
+    });
+    const start = performance.now();
+    const broken = (path: string) => (path.endsWith('small-2') ? join(folder, 'missing') : locationOf(path));
+    await assert.rejects(make({ closure, root }, { locationOf: broken }), { code: 'STORE_PATH_MISSING' });
+    assert.ok(performance.now() - start < 5_000);
+    assert.equal(running, 0);
+    assert.equal(store.stagedCount, 0);
+  });
+
+  it('stop when they are no longer wanted', async () => {
+    const store = memoryStore();
+    const make = createLayerMaker({ store, known: knownBlobs(store), compressor: zlibCompressor() });
+    const signal = AbortSignal.abort(new Error('the client left'));
+    await assert.rejects(make({ closure, root }, { locationOf, signal }), /the client left/);
+    assert.deepEqual([store.stagedCount, ...(await names(store, 'layers'))], [0]);
+  });
+});

@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { before, describe, it } from 'node:test';
+import { gunzipSync } from 'node:zlib';
+import { BlobGoneError, createJoiner } from '../../functions/layer/join.ts';
+import { createPacker, type PackedPath } from '../../functions/layer/pack.ts';
+import { zlibCompressor } from '../../functions/layer/zlib-compressor.ts';
+import type { BlobStore } from '../../functions/storage/blob-store.ts';
+import { blobKey, knownBlobs } from '../../functions/storage/known-blobs.ts';
+import { memoryStore } from '../../functions/storage/memory.ts';
+import { blob, closurePath, listBlob, names, sha256, temporaryFolder, write } from './fixture.ts';
+
+const folder = temporaryFolder();
+
+describe('a joiner', () => {
+  const store = memoryStore();
+  const known = knownBlobs(store);
+  const packed: PackedPath[] = [];
+  before(async () => {
+    const pack = createPacker({ store, known, compressor: zlibCompressor() });
+    for (const name of ['a', 'b', 'c']) {
+      const location = write(join(folder, name), { [name]: name.repeat(100_000) });
+      packed.push((await pack(closurePath(name), { location })).value);
+    }
+  });
+
+  it('makes one layer of several paths, in order, with digests that others compute too', async () => {
+    const { value, made } = await createJoiner({ store, known })(packed);
+    const bytes = await blob(store, value.digest);
+    const tar = gunzipSync(bytes);
+    assert.equal(made, true);
+    assert.equal(value.digest, sha256(bytes));
+    assert.equal(value.diffId, sha256(tar));
+    assert.deepEqual([value.sizeBytes, value.uncompressedBytes], [bytes.length, tar.length]);
+    const [a, b, c] = ['a', 'b', 'c'].map((name) => closurePath(name).path.slice(1));
+    assert.deepEqual(
+      listBlob(bytes).map(({ name }) => name),
+      ['.', 'nix', 'nix/store', a, `${a}/a`, b, `${b}/b`, c, `${c}/c`],
+    );
+    assert.equal(listBlob(bytes).at(-1)?.sha256, sha256(Buffer.from('c'.repeat(100_000))).slice('sha256:'.length));
+  });
+
+  it('joins once', async () => {
+    const first = await createJoiner({ store, known })(packed);
+    const reads = { count: 0 };
+    const watched: BlobStore = {
+      ...store,
+      read: (key, options) => {
+        reads.count++;
+        return store.read(key, options);
+      },
+    };
+    const again = await createJoiner({ store: watched, known })(packed);
+    assert.deepEqual(again, { value: first.value, made: false });
+    assert.equal(reads.count, 0);
+  });
+
+  it('joins once for all who want a layer at the same time, and keeps other orders apart', async () => {
+    const join = createJoiner({ store, known });
+    const pair = packed.slice(0, 2);
+    const all = await Promise.all([join(pair), join(pair), join([...pair].reverse())]);
+    assert.equal(all[0].value, all[1].value);
+    assert.notEqual(all[2].value.digest, all[0].value.digest);
+  });
+
+  it('takes one path as it is', async () => {
+    const before = await names(store, 'joins');
+    const [first] = packed;
+    assert.ok(first);
+    assert.deepEqual(await createJoiner({ store, known })([first]), { value: first, made: false });
+    assert.deepEqual(await names(store, 'joins'), before);
+  });
+
+  it('says which packed path is gone, forgets it, and leaves nothing behind', async () => {
+    const other = memoryStore();
+    const otherKnown = knownBlobs(other);
+    const pack = createPacker({ store: other, known: otherKnown, compressor: zlibCompressor() });
+    const mine: PackedPath[] = [];
+    for (const name of ['a', 'b']) {
+      mine.push((await pack(closurePath(name), { location: join(folder, name) })).value);
+    }
+    const gone = mine[1];
+    assert.ok(gone);
+    await other.delete(blobKey(gone.digest));
+    await assert.rejects(
+      createJoiner({ store: other, known: otherKnown })(mine),
+      (error) => error instanceof BlobGoneError && error.digest === gone.digest,
+    );
+    assert.equal(await otherKnown.has(gone.digest), false);
+    assert.equal(other.stagedCount, 0);
+    assert.deepEqual(await names(other, 'joins'), []);
+  });
+
+  it('fails on a member that is damaged, and leaves nothing behind', async () => {
+    const [first, second] = packed;
+    assert.ok(first && second);
+    const layersBefore = await names(store, 'layers');
+    const wrong = { ...second, memberBytes: second.memberBytes - 5 };
+    await assert.rejects(createJoiner({ store, known })([second, first, wrong]), { code: 'Z_DATA_ERROR' });
+    assert.equal(store.stagedCount, 0);
+    assert.deepEqual(await names(store, 'layers'), layersBefore);
+  });
+
+  it('throws the reason of an abort', async () => {
+    const signal = AbortSignal.abort(new Error('no longer wanted'));
+    await assert.rejects(createJoiner({ store, known })(packed, { signal }), /no longer wanted/);
+  });
+});

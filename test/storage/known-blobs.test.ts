@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { digestOfBytes } from '../../functions/oci/digest.ts';
+import type { BlobStore } from '../../functions/storage/blob-store.ts';
+import { KNOWN_FOR_MS, knownBlobs } from '../../functions/storage/known-blobs.ts';
+import { memoryStore } from '../../functions/storage/memory.ts';
+
+const DIGEST = digestOfBytes('blob');
+
+function counted(exists: () => boolean): { store: BlobStore; asked: () => number } {
+  let asked = 0;
+  const store: BlobStore = {
+    ...memoryStore(),
+    stat: () => {
+      asked++;
+      return Promise.resolve(exists() ? { sizeBytes: 4, generation: '1' } : undefined);
+    },
+  };
+  return { store, asked: () => asked };
+}
+
+describe('knownBlobs', () => {
+  it('asks once an hour', async () => {
+    let nowMs = 0;
+    const { store, asked } = counted(() => true);
+    const known = knownBlobs(store, () => nowMs);
+    assert.equal(await known.has(DIGEST), true);
+    nowMs = KNOWN_FOR_MS - 1;
+    assert.equal(await known.has(DIGEST), true);
+    assert.equal(asked(), 1);
+    nowMs = KNOWN_FOR_MS;
+    assert.equal(await known.has(DIGEST), true);
+    assert.equal(asked(), 2);
+  });
+
+  it('does not remember what is missing', async () => {
+    let there = false;
+    const { store } = counted(() => there);
+    const known = knownBlobs(store);
+    assert.equal(await known.has(DIGEST), false);
+    there = true;
+    assert.equal(await known.has(DIGEST), true);
+  });
+
+  it('believes who published a blob, and who missed one', async () => {
+    const { store, asked } = counted(() => false);
+    const known = knownBlobs(store);
+    known.add(DIGEST);
+    assert.equal(await known.has(DIGEST), true);
+    assert.equal(asked(), 0);
+    known.forget(DIGEST);
+    assert.equal(await known.has(DIGEST), false);
+  });
+});
