@@ -1,5 +1,5 @@
 import { parseStanzas, type Stanza } from './control.ts';
-import { parseRelations, type Relation } from './relation.ts';
+import { parseRelations, satisfies, type Relation } from './relation.ts';
 import { compareVersions } from './version.ts';
 
 /** A binary package as an index of apt describes it. */
@@ -82,9 +82,16 @@ function parsePackage(stanza: Stanza, repository: string): DebianPackage {
   };
 }
 
-/** Packages that ask questions while they are configured depend on `debconf | debconf-2.0` (Debian Policy, 3.9.1). */
+/**
+ * Whether programs need one of these, rather than the package's installation. Packages that ask questions while they
+ * are configured depend on `debconf | debconf-2.0` (Debian Policy, 3.9.1). `dpkg` of before 2015 stands for what it
+ * learned then to do for packages: triggers, the index of info files.
+ */
 function isForPrograms(group: readonly Relation[]): boolean {
-  return !group.some(({ name }) => name === 'debconf-2.0') && !FOR_MAINTAINER_SCRIPTS.has(group[0]?.name ?? '');
+  const [first] = group;
+  if (first === undefined || FOR_MAINTAINER_SCRIPTS.has(first.name)) return false;
+  if (first.name === 'dpkg' && first.constraint !== undefined) return !satisfies('1.17.99', first.constraint);
+  return !group.some(({ name }) => name === 'debconf-2.0');
 }
 
 /** The newest version of each package, sorted by name. Of equal versions the first is taken. */

@@ -30,14 +30,17 @@ describe('the newest packages', () => {
   it('do not depend on what only maintainer scripts need', () => {
     const packages = packagesOf(
       'daemon; 1; Pre-Depends: dpkg (>= 1.17); Depends: debconf (>= 0.5) | debconf-2.0, adduser, tool',
-      'tool; 1; Depends: dpkg',
-      'dpkg; 1',
+      'tool; 1; Depends: dpkg (>= 1.18~), reader',
+      'reader; 1; Depends: dpkg (>= 1.15.4) | install-info, init-system-helpers',
+      'dpkg; 1.21',
       'debconf; 1; Provides: debconf-2.0',
       'adduser; 1',
+      'init-system-helpers; 1',
     );
     const { depends } = choose(packages);
     assert.deepEqual(depends.get('daemon'), ['tool']);
-    assert.deepEqual(depends.get('tool'), ['dpkg']);
+    assert.deepEqual(depends.get('tool'), ['dpkg', 'reader']);
+    assert.deepEqual(depends.get('reader'), []);
   });
 });
 
