@@ -18,6 +18,14 @@ export interface Config {
     readonly cacheFolder: string;
   };
   readonly compression: 'igzip' | 'zlib';
+  /** How long a reference's revision is believed, in milliseconds. */
+  readonly pinForMs: number;
+  /** Images that are made at once; as many as there are cores when undefined. */
+  readonly maxBuilds: number | undefined;
+  /** Images that wait to be made. */
+  readonly maxQueue: number;
+  /** How long a pull waits for its image before it is sent on, in milliseconds. */
+  readonly holdMs: number;
   /** At Google, logs are JSON; at a terminal they are lines for people. */
   readonly logFormat: 'json' | 'text';
 }
@@ -74,6 +82,11 @@ const variables = z.object({
   NIX_BUILDER: text,
   NIX_TIMEOUT: wholeNumber(1, 86_400).default(600),
   NIXERY_COMPRESSION: oneOf(['igzip', 'zlib']).default('igzip'),
+  NIXERY_PIN_SECONDS: wholeNumber(0, 86_400).default(300),
+  NIXERY_MAX_BUILDS: wholeNumber(1, 256).optional(),
+  NIXERY_MAX_QUEUE: wholeNumber(0, 100_000).default(64),
+  // Clients wait 30 s for headers (containerd 2.3, Docker 29.7), of which a cold start takes some.
+  NIXERY_HOLD_SECONDS: wholeNumber(1, 25).default(20),
   K_SERVICE: text,
 });
 
@@ -115,6 +128,10 @@ export function parseConfig(
       cacheFolder: join(set['XDG_CACHE_HOME'] ?? join(set['HOME'] ?? homedir(), '.cache'), 'nixery-run'),
     },
     compression: data.NIXERY_COMPRESSION,
+    pinForMs: data.NIXERY_PIN_SECONDS * 1000,
+    maxBuilds: data.NIXERY_MAX_BUILDS,
+    maxQueue: data.NIXERY_MAX_QUEUE,
+    holdMs: data.NIXERY_HOLD_SECONDS * 1000,
     logFormat: data.K_SERVICE === undefined && world.terminal ? 'text' : 'json',
   };
 }

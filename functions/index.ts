@@ -6,7 +6,7 @@ import { imageMaker } from './builder/image-maker.ts';
 import { packageFinder } from './builder/packages.ts';
 import { type Config, ConfigError, parseConfig } from './config.ts';
 import { type Handler, handler } from './http/handler.ts';
-import { refuseMalformedTargets, whenListening } from './http/server.ts';
+import { refuseMalformedTargets, stopAtSignals, whenListening } from './http/server.ts';
 import { CompressorMissingError } from './layer/compressor-error.ts';
 import { findCompressor } from './layer/find-compressor.ts';
 import { createLog } from './log.ts';
@@ -44,14 +44,16 @@ async function compose(config: Config): Promise<Handler> {
   const known = knownBlobs(store);
   const packages = packageFinder({ store, nix: config.nix, expressions });
   const maker = imageMaker({ store, known, compressor, packages });
-  const concurrency = availableParallelism();
-  const images = imageBuilder({ store, known, source, maker, log, timeoutMs: config.nix.timeoutMs, concurrency });
+  const { pinForMs, maxQueue, maxBuilds = availableParallelism() } = config;
+  const limits = { timeoutMs: config.nix.timeoutMs, maxBuilds, maxQueue, pinForMs };
+  const images = imageBuilder({ store, known, source, maker, log, limits });
   whenListening((server, port) => {
     refuseMalformedTargets(server);
+    stopAtSignals(server, () => images.stop(), log);
     log.info({ port, packages: source.description, store: store.name, compression: compressor.name }, 'ready');
     if (config.logFormat === 'text') process.stdout.write(`\nTry it:  docker run --rm localhost:${port}/hello\n\n`);
   });
-  return handler({ registry: registry({ store, images, tags: pulledTags(store) }), log });
+  return handler({ registry: registry({ store, images, tags: pulledTags(store) }), log, holdMs: config.holdMs });
 }
 
 /** What a person can mend: it is told in a sentence. Everything else is a defect and shows where it happened. */

@@ -25,6 +25,8 @@ describe('the configuration', () => {
     assert.equal(config.nix.timeoutMs, 600_000);
     assert.equal(config.nix.cacheFolder, '/home/u/.cache/nixery-run');
     assert.equal(config.compression, 'igzip');
+    assert.equal(config.pinForMs, 300_000);
+    assert.deepEqual([config.maxBuilds, config.maxQueue, config.holdMs], [undefined, 64, 20_000]);
     assert.equal(config.logFormat, 'json');
   });
 

@@ -1,32 +1,58 @@
-import { LRUCache } from 'lru-cache';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import type { Logger } from 'pino';
-import { sharedWork } from '../layer/shared-work.ts';
-import { BuildFailedError } from '../nix/realise.ts';
-import { nixMessage } from '../nix/nix.ts';
-import { ProcessError } from '../nix/process.ts';
 import type { PackageSource } from '../nix/source.ts';
 import { type Digest, hexOf } from '../oci/digest.ts';
 import type { BlobStore, IoOptions } from '../storage/blob-store.ts';
 import type { KnownBlobs } from '../storage/known-blobs.ts';
-import { findRecord } from '../storage/record.ts';
-import { type Image, imageObject, imageOf, type ImageRecord, imageRecordSchema } from './image.ts';
+import { explainFailure } from './explain-failure.ts';
+import { failures } from './failures.ts';
+import { type Image, imageOf } from './image.ts';
+import { imageCache } from './image-cache.ts';
 import type { ImageMaker, ImageOrder } from './image-maker.ts';
 import type { ImageRequest } from './image-request.ts';
+import { type Leases, leases } from './leases.ts';
 import type { ImageOutcome, ImageUnavailable } from './outcome.ts';
+import { pins } from './pins.ts';
+import { waitFor } from './wait-for.ts';
 
-/** Images from names: found where they are, made where they are not. */
+/** Images from names: found where they are, made where they are not, once, whoever asks for them and wherever. */
 export interface ImageBuilder {
-  /** The image that a request means at a reference. The build goes on when its callers leave. */
-  build(request: ImageRequest, reference: string, options?: IoOptions): Promise<ImageOutcome>;
+  /** The image that a request means at a reference. A build goes on when its callers leave. */
+  build(request: ImageRequest, reference: string, options?: BuildOptions): Promise<ImageOutcome>;
   /** An image that was made before; undefined when no image has this digest. */
   findByDigest(digest: Digest, options?: IoOptions): Promise<Image | undefined>;
   /** A client asked for a blob that is not there: images that name it are forgotten, so that the next pull mends them. */
   reportMissing(digest: Digest, options?: IoOptions): Promise<void>;
+  /** Starts no build any more, ends those that run, and gives their leases back. Who waits is told `in-progress`. */
+  stop(): Promise<void>;
 }
 
-/** Bytes of manifests that are kept in memory; one is about 20 kB. */
-const MAX_MANIFEST_BYTES = 32 * 1024 * 1024;
+export interface BuildOptions extends IoOptions {
+  /** How long to wait for a build, in milliseconds; afterwards the outcome is `in-progress`. Until its end when absent. */
+  readonly holdMs?: number | undefined;
+}
+
+/** Between two looks at a build of another instance: the first at once, then more and more seldom. */
+const POLL_MS = [100, 200, 400, 800];
+/** What a client that finds too long a queue is told to wait. */
+const RETRY_AFTER_SECONDS = 10;
+
+function busy(active: number, waiting: number): ImageUnavailable {
+  const message = `${active} images are being made and ${waiting} wait: try again later`;
+  return { kind: 'busy', message, retryAfterSeconds: RETRY_AFTER_SECONDS };
+}
+
+export interface BuildLimits {
+  /** Milliseconds for one build, evaluation included. */
+  readonly timeoutMs: number;
+  /** Images that are made at once. */
+  readonly maxBuilds: number;
+  /** Images that wait to be made. */
+  readonly maxQueue: number;
+  /** How long a reference's revision is believed, in milliseconds. */
+  readonly pinForMs: number;
+}
 
 export function imageBuilder(world: {
   readonly store: BlobStore;
@@ -34,104 +60,118 @@ export function imageBuilder(world: {
   readonly source: PackageSource;
   readonly maker: ImageMaker;
   readonly log: Pick<Logger, 'info' | 'warn'>;
-  /** Milliseconds for one build, evaluation included. */
-  readonly timeoutMs: number;
-  /** How many images are made at once. */
-  readonly concurrency: number;
+  readonly limits: BuildLimits;
+  readonly leases?: Leases;
 }): ImageBuilder {
-  const { store, known, source, maker, log, timeoutMs, concurrency } = world;
-  const remembered = new LRUCache<string, ImageRecord>({
-    maxSize: MAX_MANIFEST_BYTES,
-    sizeCalculation: (record) => record.manifest.length,
-  });
-  const limit = pLimit(concurrency);
-  const pins = sharedWork<Awaited<ReturnType<PackageSource['pin']>>>();
-  const builds = sharedWork<ImageOutcome>();
+  const { store, known, source, maker, log, limits } = world;
+  const { timeoutMs, maxBuilds, maxQueue, pinForMs } = limits;
+  const references = pins({ store, source, log, pinForMs });
+  const cache = imageCache(store, log);
+  const failed = failures(store, log);
+  const held = world.leases ?? leases({ store, log });
+  const limit = pLimit(maxBuilds);
+  /** The one build of each image in this process. */
+  const builds = new Map<string, Promise<ImageOutcome>>();
+  const stopped = new AbortController();
 
-  function remember(record: ImageRecord): void {
-    remembered.set(record.key, record);
-    remembered.set(hexOf(record.digest), record);
-  }
-
-  /** @param name the image's key, or the digits of its digest */
-  async function find(name: string, options: IoOptions): Promise<ImageRecord | undefined> {
-    const inMemory = remembered.get(name);
-    if (inMemory !== undefined) return inMemory;
-    const found = await findRecord(store, imageObject(name), imageRecordSchema, options);
-    if (found.kind === 'broken')
-      log.warn({ object: `images/${name}`, reason: found.reason }, 'a broken record is ignored');
-    if (found.kind !== 'found') return undefined;
-    remember(found.value);
-    return found.value;
-  }
-
-  async function make(order: ImageOrder): Promise<ImageOutcome> {
-    const packages = order.request.attributes;
-    const { revision } = order;
+  /** Makes an image, or says why it cannot be made; throws for faults of this program and its machine. */
+  async function make(order: ImageOrder, key: string): Promise<ImageOutcome> {
+    const about = { packages: order.request.attributes, revision: order.revision };
     const startedMs = performance.now();
-    const signal = AbortSignal.timeout(timeoutMs);
+    const deadline = AbortSignal.timeout(timeoutMs);
+    const signal = AbortSignal.any([deadline, stopped.signal]);
+    let failure: ImageUnavailable;
     try {
       const made = await maker.make(order, { signal });
-      if (made.kind !== 'made') return made;
-      remember(made.record);
-      const durationMs = Math.round(performance.now() - startedMs);
-      log.info({ packages, revision, ...made.statistics, durationMs }, 'image made');
-      return { kind: 'image', image: imageOf(made.record) };
+      if (made.kind === 'made') {
+        cache.add(made.record);
+        const durationMs = Math.round(performance.now() - startedMs);
+        log.info({ ...about, ...made.statistics, durationMs }, 'image made');
+        return { kind: 'image', image: imageOf(made.record) };
+      }
+      failure = made;
     } catch (error) {
-      const failure = explain(error, signal, timeoutMs);
-      if (failure === undefined) throw error;
-      log.warn({ packages, revision, kind: failure.kind, reason: failure.message }, 'no image');
-      return failure;
+      const explained = explainFailure(error, deadline, timeoutMs);
+      if (explained === undefined) throw error;
+      failure = explained;
+    }
+    log.warn({ ...about, failure }, 'no image');
+    await failed.add(key, failure, { signal: stopped.signal });
+    return failure;
+  }
+
+  /** Makes an image under its lease; undefined while another instance has that. */
+  async function makeWithLease(order: ImageOrder, key: string): Promise<ImageOutcome | undefined> {
+    const lease = await held.take(key, { signal: stopped.signal });
+    if (lease === undefined) return undefined;
+    try {
+      // The holder before may have ended between the last look and now.
+      return (await lookAround(key)) ?? (await make(order, key));
+    } finally {
+      await lease.release();
     }
   }
 
+  /** What became of an image, here or at another instance. */
+  async function lookAround(key: string): Promise<ImageOutcome | undefined> {
+    const options = { signal: stopped.signal };
+    const record = await cache.find(key, options);
+    return record === undefined ? failed.find(key, options) : { kind: 'image', image: imageOf(record) };
+  }
+
+  async function makeOrAwait(order: ImageOrder, key: string): Promise<ImageOutcome> {
+    for (let look = 0; ; look++) {
+      stopped.signal.throwIfAborted();
+      const outcome = (await lookAround(key)) ?? (await limit(() => makeWithLease(order, key)));
+      if (outcome !== undefined) return outcome;
+      await sleep(POLL_MS[Math.min(look, POLL_MS.length - 1)], undefined, { signal: stopped.signal });
+    }
+  }
+
+  /** Joins the running build of an image, or starts one when the queue is not too long. */
+  async function join(order: ImageOrder, key: string): Promise<ImageOutcome> {
+    let build = builds.get(key);
+    if (build === undefined) {
+      if (stopped.signal.aborted) return { kind: 'in-progress' };
+      if (limit.pendingCount >= maxQueue) return busy(limit.activeCount, limit.pendingCount);
+      build = makeOrAwait(order, key).finally(() => builds.delete(key));
+      builds.set(key, build);
+    }
+    // Who waits when the process is told to stop goes to another instance.
+    return (await waitFor(build, { signal: stopped.signal, atAbort: 'leave' })) ?? { kind: 'in-progress' };
+  }
+
+  async function findOrMake(request: ImageRequest, reference: string): Promise<ImageOutcome> {
+    const pin = await references.pin(reference);
+    if (pin.kind === 'unknown') return { kind: 'reference-unknown', message: pin.message };
+    const order = { request, source, revision: pin.revision };
+    const key = maker.keyOf(order);
+    const found = await cache.find(key);
+    const outcome: ImageOutcome =
+      found === undefined ? await join(order, key) : { kind: 'image', image: imageOf(found) };
+    return outcome.kind === 'image' && pin.stale !== undefined ? { ...outcome, stale: pin.stale } : outcome;
+  }
+
   return {
-    async build(request, reference, options = {}) {
-      // The look-up is shared, so it does not end with one of its callers.
-      const pin = await pins(reference, (signal) => source.pin(reference, { signal }), options);
-      if (pin.kind === 'unknown') return { kind: 'reference-unknown', message: pin.message };
-      const order = { request, source, revision: pin.revision };
-      const key = maker.keyOf(order);
-      const found = await find(key, options);
-      if (found !== undefined) return { kind: 'image', image: imageOf(found) };
+    async build(request, reference, { signal, holdMs } = {}) {
       // Without the caller's signal: what was begun is finished, for whoever asks next.
-      return builds(key, () => limit(() => make(order)));
+      const outcome = await waitFor(findOrMake(request, reference), { signal, holdMs, atAbort: 'reject' });
+      return outcome ?? { kind: 'in-progress' };
     },
 
     async findByDigest(digest, options = {}) {
-      const record = await find(hexOf(digest), options);
+      const record = await cache.find(hexOf(digest), options);
       return record?.digest === digest ? imageOf(record) : undefined;
     },
 
     async reportMissing(digest, options = {}) {
       known.forget(digest);
-      for (const record of new Set(remembered.values())) {
-        if (!record.blobs.includes(digest)) continue;
-        log.warn(
-          { digest, image: record.digest },
-          'a blob of an image is gone; the image is made again at its next pull',
-        );
-        remembered.delete(record.key);
-        remembered.delete(hexOf(record.digest));
-        await store.delete(imageObject(record.key), options);
-        await store.delete(imageObject(hexOf(record.digest)), options);
-      }
+      await cache.forgetNaming(digest, options);
+    },
+
+    async stop() {
+      stopped.abort();
+      await Promise.allSettled(builds.values());
     },
   };
-}
-
-/** What went wrong, when it is the image's own fault; undefined for a fault of this program or its machine. */
-function explain(
-  error: unknown,
-  signal: AbortSignal,
-  timeoutMs: number,
-): Extract<ImageUnavailable, { message: string }> | undefined {
-  if (error instanceof BuildFailedError) {
-    return { kind: 'build-failed', message: nixMessage(error.logTail), logTail: error.logTail };
-  }
-  const stopped = error === signal.reason || (error instanceof ProcessError && error.failure === 'aborted');
-  if (signal.aborted && stopped) {
-    return { kind: 'out-of-time', message: `the image was not ready within ${timeoutMs / 1000} s (NIX_TIMEOUT)` };
-  }
-  return undefined;
 }

@@ -2,14 +2,25 @@ import type { RefusedAttribute, UnknownAttribute } from '../nix/resolve.ts';
 import type { Image } from './image.ts';
 
 /** What came of asking for an image. */
-export type ImageOutcome = { readonly kind: 'image'; readonly image: Image } | ImageUnavailable;
+export type ImageOutcome =
+  | {
+      readonly kind: 'image';
+      readonly image: Image;
+      /** Why it may be out of date; absent otherwise. */
+      readonly stale?: string;
+    }
+  /** It is being made, here or at another instance, and the caller waited as long as it wanted to: ask again. */
+  | { readonly kind: 'in-progress' }
+  | ImageUnavailable;
 
 /** Why there is no image, for a person. None of these is a fault of this program. */
 export type ImageUnavailable =
   | { readonly kind: 'reference-unknown'; readonly message: string }
   | PackagesUnavailable
   | { readonly kind: 'build-failed'; readonly message: string; readonly logTail: readonly string[] }
-  | { readonly kind: 'out-of-time'; readonly message: string };
+  | { readonly kind: 'out-of-time'; readonly message: string }
+  /** Too much is being built already. */
+  | { readonly kind: 'busy'; readonly message: string; readonly retryAfterSeconds: number };
 
 /** Some of the packages are not to be had. */
 export interface PackagesUnavailable {

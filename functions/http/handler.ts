@@ -8,8 +8,11 @@ import {
   badPageAnswer,
   baseAnswer,
   blobAnswer,
+  buildFailedHopAnswer,
   errorAnswer,
   faultAnswer,
+  hopAnswer,
+  isBuildFailure,
   manifestAnswer,
   noEndpointAnswer,
   referrersAnswer,
@@ -18,11 +21,30 @@ import {
 } from './respond.ts';
 import { type Route, route } from './route.ts';
 
+/** containerd and skopeo follow at most this many redirects of one request. */
+const LAST_HOP = 9;
+
 export type Handler = (request: IncomingMessage & { originalUrl?: string }, response: ServerResponse) => Promise<void>;
 
 /** The wire: one request in, one answer out, and the one place where an error that nobody expected ends. */
-export function handler(world: { readonly registry: Registry; readonly log: Pick<Logger, 'error' | 'warn'> }): Handler {
+export function handler(world: {
+  readonly registry: Registry;
+  readonly log: Pick<Logger, 'error'>;
+  /** How long a pull waits for its image before it is sent on, in milliseconds. */
+  readonly holdMs: number;
+}): Handler {
   const { registry, log } = world;
+
+  /** PROTOCOL: no answer of a pull may take longer than clients wait for headers; the last hop may, for those without a limit. */
+  async function pullAnswer(request: IncomingMessage, at: Extract<Route, { kind: 'manifest' }>, signal: AbortSignal) {
+    const { repository, reference, hints } = at;
+    const isLast = hints.buildFailed || hints.hop >= LAST_HOP;
+    const holdMs = isLast ? undefined : world.holdMs;
+    const outcome = await registry.resolveManifest(repository, reference, { signal, holdMs });
+    if (!isLast && outcome.kind === 'in-progress') return hopAnswer(repository, reference, hints.hop + 1);
+    if (!isLast && isBuildFailure(outcome)) return buildFailedHopAnswer(repository, reference, outcome);
+    return manifestAnswer(outcome, request.headers['if-none-match']);
+  }
 
   async function answerTo(request: IncomingMessage, at: Route, signal: AbortSignal): Promise<Answer> {
     const ifNoneMatch = request.headers['if-none-match'];
@@ -30,7 +52,7 @@ export function handler(world: { readonly registry: Registry; readonly log: Pick
       case 'base':
         return baseAnswer();
       case 'manifest':
-        return manifestAnswer(await registry.resolveManifest(at.repository, at.reference, { signal }), ifNoneMatch);
+        return pullAnswer(request, at, signal);
       case 'blob':
         return blobAnswer(
           await registry.findBlob(at.repository, at.digest, { signal }),

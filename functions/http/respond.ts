@@ -70,8 +70,10 @@ export function manifestAnswer(outcome: ManifestOutcome, ifNoneMatch: string | u
   switch (outcome.kind) {
     case 'manifest': {
       const { mediaType, digest, bytes } = outcome.image;
+      // RFC 9111 made the header obsolete and gave nothing else for it; clients print or ignore it.
+      const warning = outcome.stale && { Warning: `299 - "${headerText(outcome.stale)}"` };
       const etag = `"${digest}"`;
-      const headers = { ...VERSION_HEADER, 'Docker-Content-Digest': digest, ETag: etag };
+      const headers = { ...VERSION_HEADER, 'Docker-Content-Digest': digest, ETag: etag, ...warning };
       if (matches(ifNoneMatch, etag)) return { status: 304, headers, body: Buffer.alloc(0) };
       return { status: 200, headers: { ...headers, 'Content-Type': mediaType }, body: bytes };
     }
@@ -93,9 +95,58 @@ export function manifestAnswer(outcome: ManifestOutcome, ifNoneMatch: string | u
     }
     case 'out-of-time':
       return errorAnswer('MANIFEST_INVALID', outcome.message);
+    case 'busy':
+      return errorAnswer('TOOMANYREQUESTS', outcome.message, undefined, {
+        'Retry-After': String(outcome.retryAfterSeconds),
+      });
+    case 'in-progress':
+      // After the last hop nobody is sent on: this instance was told to stop.
+      return errorAnswer('UNAVAILABLE', 'the image is still being made: pull again', undefined, { 'Retry-After': '1' });
     default:
       return invalidAnswer(outcome);
   }
+}
+
+/** An outcome whose text a client that asks with HEAD would not show. */
+type BuildFailure = Extract<ManifestOutcome, { kind: 'build-failed' | 'out-of-time' | 'packages-unavailable' }>;
+
+export function isBuildFailure(outcome: ManifestOutcome): outcome is BuildFailure {
+  if (outcome.kind === 'packages-unavailable') return outcome.unknown.length === 0;
+  return outcome.kind === 'build-failed' || outcome.kind === 'out-of-time';
+}
+
+/** Sends a pull on to ask again. */
+export function hopAnswer(repository: string, reference: string, hop: number): Answer {
+  return sentOn(`/v2/${repository}/manifests/${reference}?hop=${hop}`);
+}
+
+/** Sends a pull on to an address that says what is wrong: containerd shows the last address of a HEAD, not its body. */
+export function buildFailedHopAnswer(repository: string, reference: string, failure: BuildFailure): Answer {
+  const reason =
+    failure.kind === 'packages-unavailable'
+      ? failure.refused.map(({ message }) => message).join('; ')
+      : failure.message;
+  return sentOn(`/v2/${repository}/manifests/${reference}?build-failed=${slug(reason)}`);
+}
+
+function sentOn(location: string): Answer {
+  return {
+    status: 307,
+    headers: { ...VERSION_HEADER, Location: location, 'Cache-Control': 'no-store' },
+    body: Buffer.alloc(0),
+  };
+}
+
+const MAX_SLUG_CHARACTERS = 200;
+
+function slug(text: string): string {
+  const safe = text.replace(/[^A-Za-z0-9.]+/g, '-').replace(/^-+|-+$/g, '');
+  return safe === '' ? 'see-the-log' : safe.slice(0, MAX_SLUG_CHARACTERS);
+}
+
+/** A text as it may stand in a quoted string of a header (RFC 9110, section 5.6.4), on one line. */
+function headerText(text: string): string {
+  return text.replace(/[^ !#-[\]-~]+/g, ' ').slice(0, 500);
 }
 
 function didYouMean(names: readonly string[]): string {

@@ -1,7 +1,15 @@
+/** What a redirect of ours says to the next request. Anybody can write them, so nothing depends on them but waiting. */
+export interface PullHints {
+  /** How often this pull was sent on while its image was made. */
+  readonly hop: number;
+  /** It was sent on because its build failed. */
+  readonly buildFailed: boolean;
+}
+
 /** What a request asks for; names, references and digests are as they came, checked by whoever uses them. */
 export type Route =
   | { readonly kind: 'base' }
-  | { readonly kind: 'manifest'; readonly repository: string; readonly reference: string }
+  | { readonly kind: 'manifest'; readonly repository: string; readonly reference: string; readonly hints: PullHints }
   | { readonly kind: 'blob'; readonly repository: string; readonly digest: string }
   | { readonly kind: 'tags'; readonly repository: string; readonly query: URLSearchParams }
   | {
@@ -39,7 +47,7 @@ export function route(method: string, target: string): Route {
   const query = () => new URLSearchParams(question === -1 ? '' : target.slice(question));
   switch (endpoint) {
     case 'manifests':
-      return { kind: 'manifest', repository, reference: last };
+      return { kind: 'manifest', repository, reference: last, hints: hintsOf(query()) };
     case 'blobs':
       return { kind: 'blob', repository, digest: last };
     case 'referrers':
@@ -49,4 +57,9 @@ export function route(method: string, target: string): Route {
     default:
       return { kind: 'no-endpoint' };
   }
+}
+
+function hintsOf(query: URLSearchParams): PullHints {
+  const hop = query.get('hop') ?? '';
+  return { hop: /^\d$/.test(hop) ? Number(hop) : 0, buildFailed: query.has('build-failed') };
 }

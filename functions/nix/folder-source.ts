@@ -1,15 +1,27 @@
 import { access, readlink, realpath } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { folderRevision } from './folder-revision.ts';
+import { folderFingerprint, folderRevision } from './folder-revision.ts';
 import { COMMIT, LATEST, type PackageSource, type Pin, SourceError } from './source.ts';
 
 /** `NIXERY_PKGS_PATH`: a folder with a `default.nix`. It has one revision, a hash of what lies in it now. */
 function plainFolder(path: string): PackageSource {
+  let last: { fingerprint: string; revision: string } | undefined;
+
+  /** Contents are read only when something was changed since the last time. */
+  async function current(signal: AbortSignal | undefined): Promise<string> {
+    const fingerprint = await folderFingerprint(path, { signal });
+    if (last?.fingerprint !== fingerprint) {
+      last = { fingerprint, revision: await folderRevision(path, { signal }) };
+    }
+    return last.revision;
+  }
+
   return {
     description: path,
+    isLocal: true,
     identity: { kind: 'folder' },
     async pin(reference, { signal } = {}) {
-      const revision = await folderRevision(path, { signal });
+      const revision = await current(signal);
       if (reference === LATEST || reference === revision) return { kind: 'pinned', revision };
       return { kind: 'unknown', message: `a folder of packages knows ${LATEST} and ${revision} only` };
     },
@@ -29,6 +41,7 @@ function folderOfRevisions(path: string): PackageSource {
   const checked = new Set<string>();
   return {
     description: path,
+    isLocal: true,
     identity: { kind: 'folder' },
     async pin(reference, { signal } = {}): Promise<Pin> {
       const revision = reference === LATEST ? basename(await readlink(join(path, LATEST))) : reference;

@@ -6,6 +6,7 @@ export function gitSource(url: string, options: GitOptions): PackageSource {
   const remote = gitRemote(url, options);
   return {
     description: remote.description,
+    isLocal: false,
     identity: { kind: 'git', url: remote.description },
     async pin(reference, { signal } = {}) {
       const names = reference === LATEST ? ['HEAD'] : [`refs/heads/${reference}`, `refs/tags/${reference}`];
@@ -48,6 +49,7 @@ export function channelSource(channel: string, options: GitOptions, location = N
   const remote = gitRemote(location.repositoryUrl, options);
   return {
     description: `nixpkgs (${channel})`,
+    isLocal: false,
     identity: { kind: 'nixpkgs', repository: remote.description },
     async pin(reference, { signal } = {}): Promise<Pin> {
       const wanted = reference === LATEST ? channel : reference;

@@ -14,6 +14,8 @@ export type Pin =
 export interface PackageSource {
   /** For people: logs, labels and messages. Without credentials. */
   readonly description: string;
+  /** Looking a reference up costs no network: it is done at every pull. */
+  readonly isLocal: boolean;
   /** What distinguishes this source in keys, beside the revision. */
   readonly identity: Readonly<Record<string, string>>;
   /**

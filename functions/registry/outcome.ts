@@ -12,7 +12,14 @@ export interface Invalid {
 
 /** What came of asking for a manifest. */
 export type ManifestOutcome =
-  | { readonly kind: 'manifest'; readonly image: Image }
+  | {
+      readonly kind: 'manifest';
+      readonly image: Image;
+      /** Why the tag may mean another image by now; absent otherwise. */
+      readonly stale?: string;
+    }
+  /** It is being made, and the caller's patience is over: ask again. */
+  | { readonly kind: 'in-progress' }
   | { readonly kind: 'manifest-unknown'; readonly message: string }
   | ImageUnavailable
   | Invalid;

@@ -1,5 +1,5 @@
 import { parseImageName } from '../builder/image-request.ts';
-import type { ImageBuilder } from '../builder/image-builder.ts';
+import type { BuildOptions, ImageBuilder } from '../builder/image-builder.ts';
 import { MediaType } from '../oci/descriptor.ts';
 import { hexOf, parseDigest } from '../oci/digest.ts';
 import { MAX_REPOSITORY_CHARACTERS, parseReference, parseRepositoryName } from '../oci/reference.ts';
@@ -11,7 +11,7 @@ import type { PulledTags } from './tags.ts';
 /** The use cases of a pull registry (distribution-spec 1.1), in strings as they came and outcomes as they are. */
 export interface Registry {
   /** The manifest of a tag, built while the caller waits when it has to be, or of a digest. */
-  resolveManifest(repository: string, reference: string, options?: IoOptions): Promise<ManifestOutcome>;
+  resolveManifest(repository: string, reference: string, options?: BuildOptions): Promise<ManifestOutcome>;
   findBlob(repository: string, digest: string, options?: IoOptions): Promise<BlobOutcome>;
   /** @param page `n`: at most so many, all when absent; `last`: only those behind it, whether or not it exists */
   listTags(repository: string, page: { n?: number; last?: string }, options?: IoOptions): Promise<TagsOutcome>;
@@ -50,8 +50,8 @@ export function registry(world: {
       if (name.kind === 'invalid') return { kind: 'name-invalid', message: name.message };
       const outcome = await images.build(name.request, reference.tag, options);
       if (outcome.kind !== 'image') return outcome;
-      await tags.add(repository, reference.tag, options);
-      return { kind: 'manifest', image: outcome.image };
+      await tags.add(repository, reference.tag, { signal: options.signal });
+      return { ...outcome, kind: 'manifest' };
     },
 
     async findBlob(repositoryText, digestText, options = {}) {

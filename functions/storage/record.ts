@@ -19,23 +19,26 @@ export async function findRecord<T>(
   const stored = await store.readRecord(key, options);
   if (stored === undefined) return { kind: 'absent' };
   const { bytes, generation } = stored;
+  const read = parseRecord(bytes, schema);
+  if (read.kind === 'found') return { ...read, generation };
+  store.notice?.({ kind: 'broken-record', key, reason: read.reason });
+  return { ...read, generation };
+}
+
+function parseRecord<T>(
+  bytes: Buffer,
+  schema: z.ZodType<T>,
+): { readonly kind: 'found'; readonly value: T } | { readonly kind: 'broken'; readonly reason: string } {
   let json: unknown;
   try {
     json = JSON.parse(bytes.toString());
   } catch (error) {
-    return { kind: 'broken', reason: `not JSON: ${(error as Error).message}`, generation };
+    return { kind: 'broken', reason: `not JSON: ${(error as Error).message}` };
   }
   const parsed = schema.safeParse(json);
-  return parsed.success
-    ? { kind: 'found', value: parsed.data, generation }
-    : {
-        kind: 'broken',
-        reason: parsed.error.issues
-          .map((issue) => `${issue.path.join('.')}: ${issue.message}`)
-          .join('; ')
-          .slice(0, 500),
-        generation,
-      };
+  if (parsed.success) return { kind: 'found', value: parsed.data };
+  const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  return { kind: 'broken', reason: problems.join('; ').slice(0, 500) };
 }
 
 /**
@@ -65,6 +68,23 @@ export async function settleRecord<T>(
     current = await findRecord(store, key, schema, options);
   }
   throw new Error(`${store.name}: ${key} changes faster than it can be settled`);
+}
+
+/**
+ * Writes a record in the place of what was read, sound or not. False when somebody else wrote meanwhile: theirs stands,
+ * and is as new.
+ */
+export function overwriteRecord(
+  store: BlobStore,
+  key: ObjectKey,
+  value: object,
+  found: FoundRecord<unknown>,
+  options: IoOptions = {},
+): Promise<boolean> {
+  const bytes = Buffer.from(JSON.stringify(value));
+  return found.kind === 'absent'
+    ? store.createRecord(key, bytes, options)
+    : store.replaceRecord(key, bytes, found.generation, options);
 }
 
 /** JSON: what a key hash is made of. */

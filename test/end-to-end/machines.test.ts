@@ -146,7 +146,7 @@ describe('a registry whose machine fails it', () => {
       NIXERY_COMPRESSION: 'zlib',
       NIX_TIMEOUT: '2',
     });
-    const { status, body } = await request(registry.origin, 'GET', '/v2/hangs/manifests/latest');
+    const { status, body } = await request(registry.origin, 'GET', '/v2/hangs/manifests/latest?build-failed=x');
     assert.equal(status, 422, body.toString());
     assert.match(body.toString(), /not ready within 2 s/);
     await sleep(500);

@@ -1,0 +1,20 @@
+import { nixMessage } from '../nix/nix.ts';
+import { ProcessError } from '../nix/process.ts';
+import { BuildFailedError } from '../nix/realise.ts';
+import type { ImageUnavailable } from './outcome.ts';
+
+/**
+ * What went wrong, when it is the image's own fault: its build fails or takes too long.
+ *
+ * @returns undefined for a fault of this program or its machine
+ */
+export function explainFailure(error: unknown, deadline: AbortSignal, timeoutMs: number): ImageUnavailable | undefined {
+  if (error instanceof BuildFailedError) {
+    return { kind: 'build-failed', message: nixMessage(error.logTail), logTail: error.logTail };
+  }
+  const wasStopped = error === deadline.reason || (error instanceof ProcessError && error.failure === 'aborted');
+  if (deadline.aborted && wasStopped) {
+    return { kind: 'out-of-time', message: `the image was not ready within ${timeoutMs / 1000} s (NIX_TIMEOUT)` };
+  }
+  return undefined;
+}

@@ -1,0 +1,58 @@
+import { LRUCache } from 'lru-cache';
+import type { Logger } from 'pino';
+import { type Digest, hexOf } from '../oci/digest.ts';
+import type { BlobStore, IoOptions } from '../storage/blob-store.ts';
+import { findRecord } from '../storage/record.ts';
+import { imageObject, type ImageRecord, imageRecordSchema } from './image.ts';
+
+/** The records of images: those used lately in memory, all in the store. */
+export interface ImageCache {
+  /** @param name an image's key, or the hexadecimal digits of its manifest's digest */
+  find(name: string, options?: IoOptions): Promise<ImageRecord | undefined>;
+  /** As `find`, in memory alone. */
+  peek(name: string): ImageRecord | undefined;
+  /** It was written to the store just now. */
+  add(record: ImageRecord): void;
+  /** Forgets, here and in the store, what is known to name a blob that is gone. */
+  forgetNaming(digest: Digest, options?: IoOptions): Promise<void>;
+}
+
+/** Length of all manifests in memory; one has some 5 kB, so it is a matter of thousands of images. */
+const MAX_MANIFEST_BYTES = 32 * 1024 * 1024;
+
+export function imageCache(store: BlobStore, log: Pick<Logger, 'warn'>): ImageCache {
+  const remembered = new LRUCache<string, ImageRecord>({
+    maxSize: MAX_MANIFEST_BYTES,
+    sizeCalculation: (record) => record.manifest.length,
+  });
+
+  function add(record: ImageRecord): void {
+    remembered.set(record.key, record);
+    remembered.set(hexOf(record.digest), record);
+  }
+
+  return {
+    add,
+    peek: (name) => remembered.get(name),
+    async find(name, options = {}) {
+      const inMemory = remembered.get(name);
+      if (inMemory !== undefined) return inMemory;
+      const object = imageObject(name);
+      const found = await findRecord(store, object, imageRecordSchema, options);
+      if (found.kind === 'broken') log.warn({ object, reason: found.reason }, 'a broken record is made again');
+      if (found.kind !== 'found') return undefined;
+      add(found.value);
+      return found.value;
+    },
+    async forgetNaming(digest, options = {}) {
+      for (const record of new Set(remembered.values())) {
+        if (!record.blobs.includes(digest)) continue;
+        log.warn({ digest, image: record.digest }, 'a blob of an image is gone; its next pull makes it again');
+        for (const name of [record.key, hexOf(record.digest)]) {
+          remembered.delete(name);
+          await store.delete(imageObject(name), options);
+        }
+      }
+    },
+  };
+}

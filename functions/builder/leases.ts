@@ -1,0 +1,105 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { z } from 'zod';
+import type { BlobStore, Generation, IoOptions } from '../storage/blob-store.ts';
+import { objectKey } from '../storage/object-key.ts';
+import { findRecord } from '../storage/record.ts';
+
+/**
+ * A build's lease: of all instances over one store, one makes an image and the others wait for it.
+ *
+ * No clock is compared with another's. The holder changes its record every few seconds; whoever sees the same generation
+ * for a whole lease, by its own clock, knows that the holder is gone and takes its place.
+ */
+export interface Leases {
+  /** The lease, or undefined while another holds it: try again in a moment. */
+  take(key: string, options?: IoOptions): Promise<Lease | undefined>;
+}
+
+export interface Lease {
+  /** Ends the lease, so that others need not wait for its end. */
+  release(): Promise<void>;
+}
+
+/** How long a lease holds after its last renewal. */
+const LEASE_MS = 15_000;
+/** Three renewals may be lost before another takes over. */
+const RENEW_MS = 4_000;
+/** Observed leases that are remembered; one is forgotten when it is taken or gone. */
+const MAX_OBSERVED = 10_000;
+
+const leaseSchema = z.object({ version: z.literal(1), holder: z.string(), renewal: z.number() });
+
+export function leases(world: {
+  readonly store: BlobStore;
+  readonly log: Pick<Logger, 'warn'>;
+  readonly leaseMs?: number;
+  readonly renewMs?: number;
+  /** A clock that never goes back. */
+  readonly nowMs?: () => number;
+}): Leases {
+  const { store, log, leaseMs = LEASE_MS, renewMs = RENEW_MS, nowMs = () => performance.now() } = world;
+  const observed = new Map<string, { generation: Generation; sinceMs: number }>();
+
+  const bytesOf = (holder: string, renewal: number) => Buffer.from(JSON.stringify({ version: 1, holder, renewal }));
+
+  function hold(key: string, holder: string): Lease {
+    const object = objectKey('locks', key);
+    const released = new AbortController();
+    const { signal } = released;
+
+    /** The record's generation while it is ours. */
+    async function ours(): Promise<Generation | undefined> {
+      const found = await findRecord(store, object, leaseSchema);
+      return found.kind === 'found' && found.value.holder === holder ? found.generation : undefined;
+    }
+
+    async function renewForEver(): Promise<void> {
+      for (let renewal = 1; ; renewal++) {
+        await sleep(renewMs, undefined, { signal, ref: false });
+        const generation = await ours();
+        if (generation === undefined || !(await store.replaceRecord(object, bytesOf(holder, renewal), generation))) {
+          // This process stood still for a whole lease. Two builds of one image are a waste, and nothing worse.
+          log.warn({ object }, 'the lease of a build was taken over');
+          return;
+        }
+      }
+    }
+
+    const renewing = renewForEver().catch((error: unknown) => {
+      if (!signal.aborted) log.warn({ object, err: error }, 'the lease of a build cannot be renewed');
+    });
+    return {
+      async release() {
+        released.abort();
+        await renewing;
+        const generation = await ours();
+        if (generation !== undefined) await store.delete(object, { generation });
+      },
+    };
+  }
+
+  return {
+    async take(key, options = {}) {
+      const object = objectKey('locks', key);
+      const holder = randomUUID();
+      const found = await findRecord(store, object, leaseSchema, options);
+      if (found.kind === 'absent') {
+        observed.delete(key);
+        return (await store.createRecord(object, bytesOf(holder, 0), options)) ? hold(key, holder) : undefined;
+      }
+      const before = observed.get(key);
+      if (before?.generation !== found.generation) {
+        if (observed.size >= MAX_OBSERVED) observed.clear();
+        observed.set(key, { generation: found.generation, sinceMs: nowMs() });
+        return undefined;
+      }
+      if (nowMs() - before.sinceMs < leaseMs) return undefined;
+      observed.delete(key);
+      const taken = await store.replaceRecord(object, bytesOf(holder, 0), found.generation, options);
+      if (taken) log.warn({ object }, 'the lease of a build that is gone was taken over');
+      return taken ? hold(key, holder) : undefined;
+    },
+  };
+}

@@ -1,0 +1,187 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { imageBuilder } from '../../functions/builder/image-builder.ts';
+import { imageObject, imageRecord } from '../../functions/builder/image.ts';
+import type { ImageMaker, MadeImage } from '../../functions/builder/image-maker.ts';
+import { leases } from '../../functions/builder/leases.ts';
+import type { PackagesUnavailable } from '../../functions/builder/outcome.ts';
+import { BuildFailedError } from '../../functions/nix/realise.ts';
+import type { PackageSource } from '../../functions/nix/source.ts';
+import { digestOfBytes, hexOf } from '../../functions/oci/digest.ts';
+import { knownBlobs } from '../../functions/storage/known-blobs.ts';
+import { memoryStore } from '../../functions/storage/memory.ts';
+import { keyHash } from '../../functions/storage/record.ts';
+
+const revision = 'a'.repeat(40);
+const source: PackageSource = {
+  description: 'fake',
+  identity: { kind: 'fake' },
+  isLocal: true,
+  pin: (reference) =>
+    Promise.resolve(
+      reference === 'latest' ? { kind: 'pinned', revision } : { kind: 'unknown', message: `no ${reference}` },
+    ),
+  at: () => ({ kind: 'folder', path: '/' }),
+  confirm: () => Promise.resolve(),
+};
+const request = (...attributes: string[]) => ({ attributes, system: 'x86_64-linux' as const });
+const quiet = { info: () => undefined, warn: () => undefined };
+
+/** An instance with a maker that takes its time, over a store that others may share. */
+function instance({
+  store = memoryStore(),
+  makeMs = 50,
+  maxBuilds = 2,
+  maxQueue = 64,
+  timeoutMs = 10_000,
+  fault = undefined as (() => Error | PackagesUnavailable) | undefined,
+} = {}) {
+  const made: string[] = [];
+  const maker: ImageMaker = {
+    keyOf: (order) => keyHash({ attributes: order.request.attributes }),
+    async make(order, { signal }): Promise<MadeImage | PackagesUnavailable> {
+      made.push(order.request.attributes.join('/'));
+      await sleep(makeMs, undefined, { signal }).catch(() => signal?.throwIfAborted());
+      const failure = fault?.();
+      if (failure instanceof Error) throw failure;
+      if (failure !== undefined) return failure;
+      const manifest = JSON.stringify(order.request);
+      const key = maker.keyOf(order);
+      const record = imageRecord({
+        key,
+        revision,
+        digest: digestOfBytes(manifest),
+        manifest,
+        blobs: [digestOfBytes('layer')],
+      });
+      const bytes = Buffer.from(JSON.stringify(record));
+      await store.createRecord(imageObject(key), bytes);
+      await store.createRecord(imageObject(hexOf(record.digest)), bytes);
+      return { kind: 'made', record, statistics: {} as MadeImage['statistics'] };
+    },
+  };
+  const limits = { timeoutMs, maxBuilds, maxQueue, pinForMs: 1000 };
+  const held = leases({ store, log: quiet, leaseMs: 300, renewMs: 50 });
+  const builder = imageBuilder({ store, known: knownBlobs(store), source, maker, log: quiet, limits, leases: held });
+  return { builder, made, store };
+}
+
+describe('building an image', () => {
+  it('is done once for fifty who ask at once, and never again', async () => {
+    const { builder, made } = instance();
+    const outcomes = await Promise.all(Array.from({ length: 50 }, () => builder.build(request('git'), 'latest')));
+    assert.ok(outcomes.every(({ kind }) => kind === 'image'));
+    await builder.build(request('git'), 'latest');
+    assert.deepEqual(made, ['git']);
+  });
+
+  it('is done once by two instances over one store', async () => {
+    const one = instance();
+    const other = instance({ store: one.store });
+    const asked = Array.from({ length: 20 }, (_, index) =>
+      (index % 2 === 0 ? one : other).builder.build(request('git'), 'latest'),
+    );
+    assert.ok((await Promise.all(asked)).every(({ kind }) => kind === 'image'));
+    assert.equal(one.made.length + other.made.length, 1);
+    assert.equal((await Array.fromAsync(one.store.list('locks'))).length, 0);
+  });
+
+  it('goes on when its caller leaves, for whoever asks next', async () => {
+    const { builder, made } = instance({ makeMs: 100 });
+    const leaving = new AbortController();
+    const first = builder.build(request('git'), 'latest', { signal: leaving.signal });
+    await sleep(20);
+    leaving.abort(new Error('left'));
+    await assert.rejects(first, /left/);
+    assert.equal((await builder.build(request('git'), 'latest')).kind, 'image');
+    assert.deepEqual(made, ['git']);
+  });
+
+  it('is waited for as long as the caller wants', async () => {
+    const { builder, made } = instance({ makeMs: 200 });
+    assert.equal((await builder.build(request('git'), 'latest', { holdMs: 30 })).kind, 'in-progress');
+    assert.equal((await builder.build(request('git'), 'latest', { holdMs: 5000 })).kind, 'image');
+    assert.deepEqual(made, ['git']);
+  });
+
+  it('is bounded in number: others queue, and beyond that are told to come again', async () => {
+    const { builder, made } = instance({ makeMs: 100, maxBuilds: 1, maxQueue: 2 });
+    const running = ['a', 'b', 'c'].map((name) => builder.build(request(name), 'latest'));
+    await sleep(20);
+    const refused = await builder.build(request('d'), 'latest');
+    assert.ok(refused.kind === 'busy');
+    assert.equal(refused.retryAfterSeconds, 10);
+    // Who wants what is being built already is no more work.
+    assert.equal((await builder.build(request('c'), 'latest')).kind, 'image');
+    await Promise.all(running);
+    assert.deepEqual(made, ['a', 'b', 'c']);
+    // What is known does not queue.
+    const blocked = builder.build(request('e'), 'latest');
+    assert.equal((await builder.build(request('a'), 'latest', { holdMs: 50 })).kind, 'image');
+    await blocked;
+  });
+
+  it('that fails is not repeated for a minute, at any instance', async () => {
+    const fault = () => new BuildFailedError(['error: the compiler is sad'], undefined);
+    const one = instance({ fault });
+    const other = instance({ store: one.store, fault });
+    for (const { builder } of [one, other, one]) {
+      const outcome = await builder.build(request('git'), 'latest');
+      assert.ok(outcome.kind === 'build-failed');
+      assert.equal(outcome.message, 'the compiler is sad');
+    }
+    assert.equal(one.made.length + other.made.length, 1);
+  });
+
+  it('that fails for a fault of the machine is tried again', async () => {
+    const faults = [new Error('disk full'), undefined];
+    const { builder, made } = instance({ fault: () => faults.shift() as Error });
+    await assert.rejects(builder.build(request('git'), 'latest'), /disk full/);
+    assert.equal((await builder.build(request('git'), 'latest')).kind, 'image');
+    assert.equal(made.length, 2);
+  });
+
+  it('ends at its deadline', async () => {
+    const { builder } = instance({ makeMs: 5000, timeoutMs: 50 });
+    const outcome = await builder.build(request('git'), 'latest');
+    assert.ok(outcome.kind === 'out-of-time');
+    assert.match(outcome.message, /within 0\.05 s/);
+  });
+
+  it('is not begun for a reference that is unknown', async () => {
+    const { builder, made } = instance();
+    assert.deepEqual(await builder.build(request('git'), 'v0'), { kind: 'reference-unknown', message: 'no v0' });
+    assert.deepEqual(made, []);
+  });
+
+  it('is stopped with the process, gives its lease back, and sends who waits elsewhere', async () => {
+    const { builder, store } = instance({ makeMs: 5000 });
+    const waiting = builder.build(request('git'), 'latest');
+    await sleep(30);
+    await builder.stop();
+    assert.equal((await waiting).kind, 'in-progress');
+    assert.equal((await Array.fromAsync(store.list('locks'))).length, 0);
+    assert.equal((await builder.build(request('other'), 'latest')).kind, 'in-progress');
+    assert.equal((await instance({ store }).builder.build(request('git'), 'latest')).kind, 'image');
+  });
+
+  it('is taken over from an instance that died', async () => {
+    const store = memoryStore();
+    const dead = leases({ store, log: quiet, renewMs: 1e9 });
+    await dead.take(keyHash({ attributes: ['git'] }));
+    const { builder } = instance({ store });
+    assert.equal((await builder.build(request('git'), 'latest')).kind, 'image');
+  });
+
+  it('is done again when a blob of it turns out to be gone', async () => {
+    const { builder, made } = instance();
+    await builder.build(request('git'), 'latest');
+    await builder.reportMissing(digestOfBytes('another'));
+    await builder.build(request('git'), 'latest');
+    assert.equal(made.length, 1);
+    await builder.reportMissing(digestOfBytes('layer'));
+    await builder.build(request('git'), 'latest');
+    assert.equal(made.length, 2);
+  });
+});

@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { pins } from '../../functions/builder/pins.ts';
+import { type PackageSource, type Pin, SourceError } from '../../functions/nix/source.ts';
+import { memoryStore } from '../../functions/storage/memory.ts';
+
+/** A source whose answers the test sets, and that counts how often it is asked. */
+function fakeSource(isLocal = false) {
+  const world = { asked: 0, answer: { kind: 'pinned', revision: 'a'.repeat(40) } as Pin | Error };
+  const source: PackageSource = {
+    description: 'fake',
+    identity: { kind: 'fake' },
+    isLocal,
+    pin: async () => {
+      world.asked++;
+      await Promise.resolve();
+      if (world.answer instanceof Error) throw world.answer;
+      return world.answer;
+    },
+    at: () => ({ kind: 'folder', path: '/' }),
+    confirm: () => Promise.resolve(),
+  };
+  return { world, source };
+}
+
+function setUp({ isLocal = false, store = memoryStore(), clock = { nowMs: 1_000_000 } } = {}) {
+  const { world, source } = fakeSource(isLocal);
+  const warnings: string[] = [];
+  const log = { warn: (_about: unknown, message?: string) => void warnings.push(message ?? '') };
+  const made = pins({ store, source, log, pinForMs: 300_000, nowMs: () => clock.nowMs });
+  return { world, store, clock, warnings, pins: made };
+}
+
+const first = 'a'.repeat(40);
+const second = 'b'.repeat(40);
+
+describe('a pin', () => {
+  it('is looked up once for all who ask at the same time, and once in five minutes', async () => {
+    const { world, pins, clock } = setUp();
+    await Promise.all(Array.from({ length: 20 }, () => pins.pin('latest')));
+    assert.equal(world.asked, 1);
+    clock.nowMs += 299_000;
+    assert.deepEqual(await pins.pin('latest'), { kind: 'pinned', revision: first });
+    assert.equal(world.asked, 1);
+    world.answer = { kind: 'pinned', revision: second };
+    clock.nowMs += 2_000;
+    assert.deepEqual(await pins.pin('latest'), { kind: 'pinned', revision: second });
+    assert.equal(world.asked, 2);
+  });
+
+  it('is shared with other instances through the store', async () => {
+    const one = setUp();
+    await one.pins.pin('latest');
+    const other = setUp({ store: one.store, clock: one.clock });
+    other.world.answer = { kind: 'pinned', revision: second };
+    assert.deepEqual(await other.pins.pin('latest'), { kind: 'pinned', revision: first });
+    assert.equal(other.world.asked, 0);
+  });
+
+  it('is used when it is out of date and the source does not answer, and says so', async () => {
+    const { world, pins, clock, warnings } = setUp();
+    await pins.pin('latest');
+    world.answer = new SourceError('it is down');
+    clock.nowMs += 400_000;
+    assert.deepEqual(await pins.pin('latest'), { kind: 'pinned', revision: first, stale: 'it is down' });
+    assert.deepEqual(warnings, ['a pin that is out of date is used']);
+    // The source is left alone for a moment, and asked again after it.
+    await pins.pin('latest');
+    assert.equal(world.asked, 2);
+    world.answer = { kind: 'pinned', revision: second };
+    clock.nowMs += 11_000;
+    assert.deepEqual(await pins.pin('latest'), { kind: 'pinned', revision: second });
+  });
+
+  it('that was never there fails with the source', async () => {
+    const { world, pins } = setUp();
+    world.answer = new SourceError('it is down');
+    await assert.rejects(pins.pin('latest'), /it is down/);
+    world.answer = { kind: 'pinned', revision: first };
+    assert.equal((await pins.pin('latest')).kind, 'pinned');
+  });
+
+  it('of an unknown reference is looked for again after ten seconds', async () => {
+    const { world, pins, clock } = setUp();
+    world.answer = { kind: 'unknown', message: 'no such branch' };
+    await pins.pin('new');
+    assert.deepEqual(await pins.pin('new'), { kind: 'unknown', message: 'no such branch' });
+    assert.equal(world.asked, 1);
+    world.answer = { kind: 'pinned', revision: first };
+    clock.nowMs += 11_000;
+    assert.equal((await pins.pin('new')).kind, 'pinned');
+  });
+
+  it('of a full commit is never looked up again', async () => {
+    const { world, pins, clock } = setUp();
+    await pins.pin(first);
+    clock.nowMs += 1e9;
+    await pins.pin(first);
+    assert.equal(world.asked, 1);
+  });
+
+  it('of a folder is looked at each time', async () => {
+    const { world, pins } = setUp({ isLocal: true });
+    await pins.pin('latest');
+    await pins.pin('latest');
+    assert.equal(world.asked, 2);
+  });
+});
