@@ -15,11 +15,11 @@ if ! cmp -s package-lock.json "$installed"; then
     say "npm ci"
     npm ci --no-audit --no-fund
   fi
+  if ! node_modules/.bin/node -e 1 2>/dev/null; then
+    say "node_modules/.bin/node does not start: npm was told to run no install scripts. Run: npm rebuild node"
+    exit 1
+  fi
   cp package-lock.json "$installed"
-fi
-if ! node_modules/.bin/node -e 1 2>/dev/null; then
-  say "node_modules/.bin/node does not start: npm was told to run no install scripts. Run: npm rebuild node"
-  exit 1
 fi
 
 if ! has apt-get; then
