@@ -31,7 +31,10 @@ export async function publishBlob(
   try {
     await pipeline(counted, staging.writable, { signal });
     const digest = digestFromHex(sha256.digest('hex'));
-    await staging.publish(blobKey(digest), { signal });
+    const key = blobKey(digest);
+    if ((await staging.publish(key, { signal })) === 'replaced') {
+      store.notice?.({ kind: 'replaced-blob', key, reason: 'its content was not what its name says' });
+    }
     return { digest, sizeBytes };
   } catch (error) {
     await staging.discard();

@@ -22,8 +22,17 @@ export interface BlobStore {
   /** For messages: `memory`, `folder /srv/store`, `bucket NAME`. */
   readonly name: string;
 
+  /** Takes what was found wrong in the store and mended, for the log. */
+  readonly notice?: (notice: StoreNotice) => void;
+
   /** An object's length, without its content; undefined when there is none. */
   stat(key: ObjectKey, options?: IoOptions): Promise<ObjectStat | undefined>;
+
+  /**
+   * The same for an object that is in use. Where unused objects expire, that is put off: at most once a day, so it
+   * costs a write as seldom. Length and generation stay.
+   */
+  touch(key: ObjectKey, options?: IoOptions): Promise<ObjectStat | undefined>;
 
   /** A blob's content, or the part of it in `range`; undefined when there is none. The caller reads it to its end or destroys it. */
   read(key: ObjectKey, options?: ReadOptions): Promise<ObjectContent | undefined>;
@@ -45,6 +54,14 @@ export interface BlobStore {
 
   /** The objects of an area, in byte order of their names. */
   list(area: Area, options?: IoOptions): AsyncIterable<{ readonly key: ObjectKey } & ObjectStat>;
+}
+
+/** Something in a store was not as it should be, and was put right or is about to be. */
+export interface StoreNotice {
+  /** `replaced-blob`: other bytes, or a part, lay under a blob's key. `broken-record`: no JSON, or of another shape or version. */
+  readonly kind: 'replaced-blob' | 'broken-record';
+  readonly key: ObjectKey;
+  readonly reason: string;
 }
 
 export interface IoOptions {

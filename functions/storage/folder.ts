@@ -16,6 +16,7 @@ export const STAGING_FOLDER = 'uploads';
 export interface FolderStoreOptions {
   /** After how long the lock of a killed process is taken over; default 5,000 ms. */
   readonly staleLockMs?: number;
+  readonly notice?: BlobStore['notice'];
 }
 
 /**
@@ -24,7 +25,7 @@ export interface FolderStoreOptions {
  * After a crash of the machine every object is whole or absent, and what was answered as published is there: files are
  * synced before they get their name, and then the folder is (about 4 ms an object on a virtual disk, in parallel).
  */
-export function folderStore(path: string, { staleLockMs }: FolderStoreOptions = {}): BlobStore {
+export function folderStore(path: string, { staleLockMs, notice }: FolderStoreOptions = {}): BlobStore {
   const root = resolve(path);
   const name = `folder ${root}`;
   const staging = join(root, STAGING_FOLDER);
@@ -103,10 +104,15 @@ export function folderStore(path: string, { staleLockMs }: FolderStoreOptions = 
     }
   }
 
+  const statObject: BlobStore['stat'] = (key, { signal } = {}) =>
+    run('stat', key, signal, () => statFile(fileOf(key), key));
+
   return {
     name,
+    ...(notice && { notice }),
 
-    stat: (key, { signal } = {}) => run('stat', key, signal, () => statFile(fileOf(key), key)),
+    stat: statObject,
+    touch: statObject, // Nothing expires in a folder.
 
     read: (key, { signal, range } = {}) =>
       run('read', key, signal, async () => {

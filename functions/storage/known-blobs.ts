@@ -7,6 +7,8 @@ import { type ObjectKey, objectKey } from './object-key.ts';
 export interface KnownBlobs {
   /** Whether the blob is there, or was within the last hour. */
   has(digest: Digest, options?: IoOptions): Promise<boolean>;
+  /** The blob's length, if it is there or was within the last hour; undefined when there is none. */
+  sizeOf(digest: Digest, options?: IoOptions): Promise<number | undefined>;
   /** It was published just now. */
   add(digest: Digest): void;
   /** It turned out to be gone. */
@@ -25,24 +27,39 @@ export function blobKey(digest: Digest): ObjectKey {
 
 /** @param nowMs a clock that never goes back */
 export function knownBlobs(store: BlobStore, nowMs: () => number = () => performance.now()): KnownBlobs {
-  const known = new LRUCache<Digest, number>({ max: MAX_KNOWN });
+  const known = new LRUCache<Digest, Known>({ max: MAX_KNOWN });
+  const recent = (digest: Digest): Known | undefined => {
+    const one = known.get(digest);
+    return one !== undefined && nowMs() - one.sinceMs < KNOWN_FOR_MS ? one : undefined;
+  };
+
+  async function ask(digest: Digest, options: IoOptions): Promise<number | undefined> {
+    const sinceMs = nowMs();
+    // Asking for a blob is using it.
+    const stat = await store.touch(blobKey(digest), options);
+    if (stat === undefined) known.delete(digest);
+    else known.set(digest, { sinceMs, sizeBytes: stat.sizeBytes });
+    return stat?.sizeBytes;
+  }
+
   return {
     async has(digest, options = {}) {
-      const sinceMs = known.get(digest);
-      if (sinceMs !== undefined && nowMs() - sinceMs < KNOWN_FOR_MS) return true;
-      const askedMs = nowMs();
-      if ((await store.stat(blobKey(digest), options)) === undefined) {
-        known.delete(digest);
-        return false;
-      }
-      known.set(digest, askedMs);
-      return true;
+      return recent(digest) !== undefined || (await ask(digest, options)) !== undefined;
+    },
+    async sizeOf(digest, options = {}) {
+      return recent(digest)?.sizeBytes ?? (await ask(digest, options));
     },
     add(digest) {
-      known.set(digest, nowMs());
+      known.set(digest, { sinceMs: nowMs() });
     },
     forget(digest) {
       known.delete(digest);
     },
   };
+}
+
+interface Known {
+  readonly sinceMs: number;
+  /** Absent when it was published and nobody asked yet. */
+  readonly sizeBytes?: number;
 }

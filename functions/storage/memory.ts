@@ -74,17 +74,20 @@ export function memoryStore(): MemoryStore {
     return staging;
   }
 
+  const stat: BlobStore['stat'] = (key, { signal } = {}) =>
+    act(signal, () => {
+      const object = objects.get(key);
+      return object && { sizeBytes: object.bytes.length, generation: object.generation };
+    });
+
   return {
     name,
     get stagedCount() {
       return stagings.size;
     },
 
-    stat: (key, { signal } = {}) =>
-      act(signal, () => {
-        const object = objects.get(key);
-        return object && { sizeBytes: object.bytes.length, generation: object.generation };
-      }),
+    stat,
+    touch: stat,
 
     read: (key, { signal, range } = {}) =>
       act(signal, () => {

@@ -11,7 +11,7 @@ function counted(exists: () => boolean): { store: BlobStore; asked: () => number
   let asked = 0;
   const store: BlobStore = {
     ...memoryStore(),
-    stat: () => {
+    touch: () => {
       asked++;
       return Promise.resolve(exists() ? { sizeBytes: 4, generation: '1' } : undefined);
     },
@@ -31,6 +31,20 @@ describe('knownBlobs', () => {
     nowMs = KNOWN_FOR_MS;
     assert.equal(await known.has(DIGEST), true);
     assert.equal(asked(), 2);
+  });
+
+  it('remembers a length, too, and asks for that of a blob that was published here', async () => {
+    const { store, asked } = counted(() => true);
+    const known = knownBlobs(store);
+    known.add(DIGEST);
+    assert.equal(await known.sizeOf(DIGEST), 4);
+    assert.equal(await known.sizeOf(DIGEST), 4);
+    assert.equal(await known.has(DIGEST), true);
+    assert.equal(asked(), 1);
+    known.forget(DIGEST);
+    assert.equal(await known.sizeOf(DIGEST), 4);
+    assert.equal(asked(), 2);
+    assert.equal(await knownBlobs(counted(() => false).store).sizeOf(DIGEST), undefined);
   });
 
   it('does not remember what is missing', async () => {

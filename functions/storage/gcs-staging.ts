@@ -1,0 +1,186 @@
+import type { Bucket, File } from '@google-cloud/storage';
+import { createHash, randomUUID } from 'node:crypto';
+import { Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import type { Generation } from './blob-store.ts';
+import { ifFound, ifMet, statusOf } from './gcs-error.ts';
+import { newObject, NO_GENERATION, objectAt, putWhole, renew } from './gcs-object.ts';
+import type { ObjectKey } from './object-key.ts';
+
+/** Where a bucket store stages. A lifecycle rule of the bucket deletes what is left there. */
+export const STAGING_PREFIX = 'uploads/';
+
+/** Up to here a blob is kept in memory and goes up in one request, to its own key; a longer one is staged in the bucket. */
+export const SMALL_BLOB_BYTES = 1024 * 1024;
+
+/** What is kept until the bucket has confirmed it, so that it can be sent again: each upload holds about two of these. */
+const CHUNK_BYTES = 8 * 1024 * 1024;
+
+const CONTENT_TYPE = 'application/octet-stream';
+
+/** A blob on its way into a bucket. */
+export interface BucketStaging {
+  readonly writable: Writable;
+  /** See `Staging.publish`; the content was written to its end. */
+  publish(key: ObjectKey, signal: AbortSignal | undefined): Promise<'created' | 'existed' | 'replaced'>;
+  /** Removes what was staged, once. */
+  remove(): Promise<void>;
+}
+
+/**
+ * Opens a staging.
+ *
+ * @param stagedName name of the object that a long blob is staged in
+ * @param fail makes the error that the writable is destroyed with
+ */
+export function stageInBucket(
+  bucket: Bucket,
+  stagedName: string,
+  nowMs: number,
+  fail: (cause: unknown) => Error,
+): BucketStaging {
+  const writer = randomUUID();
+  const metadata = newObject(writer, nowMs, CONTENT_TYPE);
+  const staged = bucket.file(stagedName);
+  const md5 = createHash('md5');
+  let digest = '';
+  let sizeBytes = 0;
+  let kept: Buffer[] = [];
+  let upload: Writable | undefined;
+  let removed: Promise<void> | undefined;
+
+  async function write(chunks: readonly Buffer[]): Promise<void> {
+    for (const chunk of chunks) {
+      md5.update(chunk);
+      sizeBytes += chunk.length;
+    }
+    if (sizeBytes <= SMALL_BLOB_BYTES) {
+      kept.push(...chunks);
+      return;
+    }
+    upload ??= openUpload(staged, metadata).on('error', (error) => writable.destroy(fail(error)));
+    const ahead = [...kept, ...chunks];
+    kept = [];
+    for (const chunk of ahead) await written(upload, chunk);
+  }
+
+  async function finish(): Promise<void> {
+    digest = md5.digest('base64');
+    if (upload === undefined) return;
+    upload.end();
+    await finished(upload);
+    const { md5Hash, size } = staged.metadata;
+    if (Number(size) === sizeBytes && md5Hash === digest) return;
+    throw new Error(
+      `the bucket received ${String(size)} bytes with MD5 ${String(md5Hash)}, not ${sizeBytes} with ${digest}`,
+    );
+  }
+
+  async function abandon(): Promise<void> {
+    kept = [];
+    if (upload === undefined) return;
+    const closed = upload.closed ? undefined : finished(upload).catch(() => undefined);
+    upload.destroy();
+    await closed;
+    // The last request may have arrived although its answer did not.
+    await ifFound(staged.delete());
+  }
+
+  const remove = (): Promise<void> => (removed ??= abandon());
+
+  const writable = new Writable({
+    highWaterMark: SMALL_BLOB_BYTES,
+    write(chunk: Buffer, _encoding, callback) {
+      settle(write([chunk]), callback);
+    },
+    writev(chunks, callback) {
+      settle(write(chunks.map(({ chunk }) => chunk as Buffer)), callback);
+    },
+    final(callback) {
+      settle(finish(), callback);
+    },
+    destroy(error, callback) {
+      if (this.writableFinished) {
+        callback(error);
+        return;
+      }
+      remove().then(
+        () => {
+          callback(error);
+        },
+        (removeError: unknown) => {
+          callback(error ?? fail(removeError));
+        },
+      );
+    },
+  });
+
+  function settle(work: Promise<void>, callback: (error?: Error) => void): void {
+    work.then(
+      () => {
+        callback();
+      },
+      (error: unknown) => {
+        callback(fail(error));
+      },
+    );
+  }
+
+  /** Puts the blob under its key if what is there is of the given generation. */
+  async function put(key: ObjectKey, generation: Generation): Promise<boolean> {
+    if (upload === undefined) return putWhole(bucket.file(key), Buffer.concat(kept), metadata, generation);
+    try {
+      return await ifMet(staged.moveFileAtomic(key, { preconditionOpts: { ifGenerationMatch: generation } }));
+    } catch (error) {
+      // Repeated after an answer that was lost: the first request has moved it.
+      if (statusOf(error) === 404 && (await objectAt(bucket, key))?.writer === writer) return true;
+      throw error;
+    }
+  }
+
+  async function publish(key: ObjectKey, signal: AbortSignal | undefined) {
+    let generation = NO_GENERATION;
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      signal?.throwIfAborted();
+      const outcome = generation === NO_GENERATION ? 'created' : 'replaced';
+      const isPut = await put(key, generation);
+      const old = isPut ? undefined : await objectAt(bucket, key);
+      if (isPut || old?.writer === writer) {
+        removed = Promise.resolve(); // It is where it belongs.
+        return outcome;
+      }
+      if (old?.sizeBytes === sizeBytes && old.md5 === digest) {
+        await renew(bucket, key, old, nowMs);
+        return 'existed';
+      }
+      generation = old?.generation ?? NO_GENERATION;
+    }
+    throw new Error('it changes faster than it can be published');
+  }
+
+  return { writable, publish, remove };
+}
+
+/** Of many who publish different contents at once each may be overtaken by all others; more often is a defect. */
+const MAX_ATTEMPTS = 100;
+
+function openUpload(file: File, metadata: ReturnType<typeof newObject>): Writable {
+  return file.createWriteStream({
+    resumable: true,
+    chunkSize: CHUNK_BYTES,
+    // Its own comparison would come after each chunk has passed another stream; it is made here.
+    validation: false,
+    metadata,
+    preconditionOpts: { ifGenerationMatch: NO_GENERATION },
+  });
+}
+
+/** Resolves when the stream wants more. */
+function written(stream: Writable, chunk: Buffer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    stream.write(chunk, (error) => {
+      if (error) reject(error);
+      else resolve();
+    });
+  });
+}
