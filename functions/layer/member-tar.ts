@@ -36,7 +36,7 @@ const WHITEOUT_PREFIX = '.wh.';
  * @throws StorePathError when a file has another length than the tree says, or a name cannot be in a layer
  */
 export function* memberTar(path: ByteString, location: ByteString, tree: Tree): Generator<Buffer, void, void> {
-  const chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+  const chunk = spareChunks.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES);
   let used = 0;
 
   function* flush(): Generator<Buffer, void, void> {
@@ -91,8 +91,15 @@ export function* memberTar(path: ByteString, location: ByteString, tree: Tree): 
     }
   }
 
-  yield* add('', tree);
-  yield* flush();
+  try {
+    yield* add('', tree);
+    yield* flush();
+  } finally {
+    spareChunks.push(chunk);
+  }
 }
+
+/** As many as were ever in use at once: new memory costs more than what is done with it, in a virtual machine above all. */
+const spareChunks: Buffer[] = [];
 
 const ZEROS = Buffer.alloc(BLOCK_BYTES);
