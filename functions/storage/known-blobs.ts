@@ -18,7 +18,8 @@ export interface KnownBlobs {
 /** How long existence is believed without asking again. */
 export const KNOWN_FOR_MS = 60 * 60 * 1000;
 
-const MAX_KNOWN = 100_000;
+/** Each takes about a hundred bytes, reserved at the start. */
+const MAX_KNOWN = 20_000;
 
 /** Where a blob lies. */
 export function blobKey(digest: Digest): ObjectKey {
