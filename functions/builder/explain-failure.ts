@@ -1,4 +1,3 @@
-import { nixMessage } from '../nix/nix.ts';
 import { ProcessError } from '../nix/process.ts';
 import { BuildFailedError } from '../nix/realise.ts';
 import type { ImageUnavailable } from './outcome.ts';
@@ -10,7 +9,7 @@ import type { ImageUnavailable } from './outcome.ts';
  */
 export function explainFailure(error: unknown, deadline: AbortSignal, timeoutMs: number): ImageUnavailable | undefined {
   if (error instanceof BuildFailedError) {
-    return { kind: 'build-failed', message: nixMessage(error.logTail), logTail: error.logTail };
+    return { kind: 'build-failed', message: error.message, logTail: error.logTail };
   }
   const wasStopped = error === deadline.reason || (error instanceof ProcessError && error.failure === 'aborted');
   if (deadline.aborted && wasStopped) {

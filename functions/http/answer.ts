@@ -5,6 +5,8 @@ import { pipeline } from 'node:stream/promises';
 /** A response before it is sent: the same for GET and HEAD. */
 export interface Answer {
   readonly status: number;
+  /** Stands behind the status where clients show nothing else (ctr 1.6); the standard phrase when absent. */
+  readonly reason?: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer | StreamedBody;
 }
@@ -34,13 +36,14 @@ export async function send(
   answer: Answer,
   signal: AbortSignal,
 ): Promise<void> {
-  const { status, headers, body } = answer;
+  const { status, reason, headers, body } = answer;
   const length = Buffer.isBuffer(body) ? body.length : body.sizeBytes;
   const bodyless = request.method === 'HEAD' || status === 304;
   const stream = bodyless || Buffer.isBuffer(body) ? undefined : await body.open();
   if (!bodyless && !Buffer.isBuffer(body) && stream === undefined) throw new BodyGoneError('the content is gone');
 
   response.removeHeader('X-Powered-By');
+  if (reason !== undefined) response.statusMessage = reason;
   response.writeHead(status, { ...headers, ...(status !== 304 && { 'Content-Length': String(length) }) });
   if (stream !== undefined) await pipeline(stream, response, { signal });
   else if (bodyless) response.end();

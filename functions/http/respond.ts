@@ -34,7 +34,7 @@ export function errorAnswer(
   headers: Record<string, string> = {},
 ): Answer {
   const error = { code, message, ...(detail !== undefined && { detail }) };
-  return json(STATUS[code], { errors: [error] }, headers);
+  return { ...json(STATUS[code], { errors: [error] }, headers), reason: headerText(message) };
 }
 
 function json(status: number, value: unknown, headers: Record<string, string> = {}): Answer {
@@ -140,13 +140,17 @@ function sentOn(location: string): Answer {
 const MAX_SLUG_CHARACTERS = 200;
 
 function slug(text: string): string {
-  const safe = text.replace(/[^A-Za-z0-9.]+/g, '-').replace(/^-+|-+$/g, '');
+  // Of a store path, the name says something to a person.
+  const readable = text.replace(/\/nix\/store\/[0-9a-z]{32}-/g, '');
+  const safe = readable.replace(/[^A-Za-z0-9.]+/g, '-').replace(/^-+|-+$/g, '');
   return safe === '' ? 'see-the-log' : safe.slice(0, MAX_SLUG_CHARACTERS);
 }
 
+const MAX_HEADER_CHARACTERS = 500;
+
 /** A text as it may stand in a quoted string of a header (RFC 9110, section 5.6.4), on one line. */
 function headerText(text: string): string {
-  return text.replace(/[^ !#-[\]-~]+/g, ' ').slice(0, 500);
+  return text.replace(/[^ !#-[\]-~]+/g, ' ').slice(0, MAX_HEADER_CHARACTERS);
 }
 
 function didYouMean(names: readonly string[]): string {

@@ -14,8 +14,11 @@ export function whenListening(ready: (server: Server, port: number) => void): vo
   diagnostics.subscribe('tracing:net.server.listen:asyncEnd', (message) => {
     const { server } = message as { server?: unknown };
     if (!isHttpServer(server)) return;
-    const address = server.address();
-    if (typeof address === 'object' && address !== null) ready(server, address.port);
+    // The framework adds its own listener and then its handlers of signals; ours come after those.
+    server.once('listening', () => {
+      const address = server.address();
+      if (typeof address === 'object' && address !== null) ready(server, address.port);
+    });
   });
 }
 

@@ -1,4 +1,4 @@
-import type { Nix, NixCall } from './nix.ts';
+import { type Nix, type NixCall, nixMessage } from './nix.ts';
 import { ProcessError, run } from './process.ts';
 import type { Output } from './resolve.ts';
 
@@ -9,11 +9,16 @@ export class BuildFailedError extends Error {
   /** The end of what the build printed, oldest line first. */
   readonly logTail: readonly string[];
 
-  constructor(logTail: readonly string[], cause: unknown) {
-    super('the build failed', { cause });
-    this.logTail = logTail;
+  /** @param printed the end of what Nix and the build printed */
+  constructor(printed: readonly string[], cause?: unknown) {
+    super(nixMessage(printed), { cause });
+    this.logTail = printed.filter((line) => !NIX_SAYS.test(line));
   }
 }
+
+/** Lines of Nix's own between those of the build. */
+const NIX_SAYS =
+  /^(?:this derivation|these \d+ (?:derivations|paths)|this path|building '|copying path|  \/nix\/store\/\S+$|warning: |error: )/;
 
 /**
  * Makes outputs be in the local store: takes them from a binary cache or builds them.

@@ -123,7 +123,7 @@ describe('building an image', () => {
   });
 
   it('that fails is not repeated for a minute, at any instance', async () => {
-    const fault = () => new BuildFailedError(['error: the compiler is sad'], undefined);
+    const fault = () => new BuildFailedError(['error: the compiler is sad']);
     const one = instance({ fault });
     const other = instance({ store: one.store, fault });
     for (const { builder } of [one, other, one]) {

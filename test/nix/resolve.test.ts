@@ -135,7 +135,8 @@ describe('realising outputs', () => {
     const { outputs } = await found('fails');
     await assert.rejects(realise(nix, outputs), (error) => {
       assert.ok(error instanceof BuildFailedError);
-      assert.match(error.logTail.join('\n'), /this is the last thing it says/);
+      assert.deepEqual(error.logTail, ['this is the last thing it says']);
+      assert.match(error.message, /builder for '.*-fails\.drv' failed with exit code 3/);
       return true;
     });
   });

@@ -11,6 +11,10 @@ export interface RegistryProcess extends AsyncDisposable {
   readonly host: string;
   /** What it has logged, one object a line. */
   readonly log: Record<string, unknown>[];
+  /** Ends it as Cloud Run does, with SIGTERM, and gives its exit code: null when it had to be killed. */
+  stop(): Promise<number | null>;
+  /** Ends it at once, with SIGKILL. */
+  kill(): Promise<void>;
   /** Largest resident memory so far, in bytes. */
   peakMemoryBytes(): Promise<number>;
 }
@@ -79,19 +83,24 @@ export async function startRegistry(
       const status = await readFile(`/proc/${String(child.pid)}/status`, 'utf8');
       return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
     },
+    stop: () => end(child, 'SIGTERM'),
+    async kill() {
+      await end(child, 'SIGKILL');
+    },
     async [Symbol.asyncDispose]() {
-      await stop(child);
+      await end(child, 'SIGTERM');
     },
   };
 }
 
-async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
+async function end(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null> {
+  if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
   const ended = once(child, 'exit');
-  child.kill('SIGTERM');
-  const timer = setTimeout(() => child.kill('SIGKILL'), 5000);
+  child.kill(signal);
+  const timer = setTimeout(() => child.kill('SIGKILL'), 12_000);
   await ended;
   clearTimeout(timer);
+  return child.exitCode;
 }
 
 /** A port that nobody listens on. */

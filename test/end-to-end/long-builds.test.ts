@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { alternatingProxy } from '../support/alternating-proxy.ts';
+import { run } from '../support/command.ts';
+import { type DockerEngine, startDockerEngine } from '../support/docker-engine.ts';
+import { copyAndCheck } from '../support/image-layout.ts';
+import { fixturePackages } from '../support/nix.ts';
+import { startRegistry } from '../support/registry-process.ts';
+import { request } from '../support/request.ts';
+
+/** Builds that take longer than clients wait, that fail, and that are cut short. */
+
+let scratch: string;
+let engine: DockerEngine;
+before(async () => {
+  scratch = await mkdtemp(join(tmpdir(), 'nixery-long-'));
+  engine = await startDockerEngine();
+});
+after(async () => {
+  await engine[Symbol.asyncDispose]();
+  await rm(scratch, { recursive: true });
+});
+
+let counter = 0;
+async function environment(more: Record<string, string> = {}) {
+  const folder = join(scratch, String(counter++));
+  await mkdir(folder);
+  return { NIXERY_PKGS_PATH: fixturePackages, STORAGE_PATH: folder, NIXERY_COMPRESSION: 'zlib', ...more };
+}
+
+/** A Nix store of the test's own: in this machine's, packages may be built already. */
+async function emptyNix(): Promise<{ nixFolder: string }> {
+  const nixFolder = join(scratch, `nix-${counter++}`);
+  await mkdir(nixFolder);
+  return { nixFolder };
+}
+
+describe('a build that takes longer than clients wait', () => {
+  it('reaches skopeo and ctr through redirects, each of which goes to another instance (60 s)', async () => {
+    const env = await environment();
+    await using one = await startRegistry(env, await emptyNix());
+    await using other = await startRegistry(env, await emptyNix());
+    await using proxy = await alternatingProxy([one.origin, other.origin]);
+    const image = `${proxy.host}/sleeps.s60`;
+    await Promise.all([
+      run('skopeo', ['inspect', '--tls-verify=false', `docker://${image}`]),
+      engine.ctr('image', 'pull', '--plain-http', `${image}:latest`),
+    ]);
+    const made = [...one.log, ...other.log].filter((entry) => entry['message'] === 'image made');
+    assert.equal(made.length, 1, 'one instance built it, once');
+    const hops = new Set(proxy.requests.flatMap(({ path }) => /\?hop=\d/.exec(path)?.[0] ?? []));
+    assert.deepEqual([...hops].sort(), ['?hop=1', '?hop=2', '?hop=3']);
+    for (const { path, waitedMs } of proxy.requests) assert.ok(waitedMs < 25_000, `${path} took ${waitedMs} ms`);
+  });
+
+  it('is waited for at the last hop, however long it takes', async () => {
+    await using registry = await startRegistry(await environment({ NIXERY_HOLD_SECONDS: '1' }), await emptyNix());
+    await using proxy = await alternatingProxy([registry.origin]);
+    await Promise.all([
+      run('skopeo', ['inspect', '--tls-verify=false', `docker://${proxy.host}/sleeps.s30`]),
+      engine.docker('pull', '--quiet', `${proxy.host}/sleeps.s30`),
+    ]);
+    const last = proxy.requests.filter(({ path }) => path.endsWith('?hop=9'));
+    assert.ok(last.length > 0 && last.every(({ status, waitedMs }) => status === 200 && waitedMs > 10_000));
+    assert.ok(proxy.requests.every(({ path, waitedMs }) => path.endsWith('?hop=9') || waitedMs < 3000));
+  });
+});
+
+describe('a build that fails', () => {
+  it('says why in the terminal of every client, also from the instance that did not build', async () => {
+    const env = await environment();
+    await using one = await startRegistry(env);
+    await using other = await startRegistry(env);
+    const why = /this is the last thing it says/;
+    for (const { host } of [one, other]) {
+      await assert.rejects(engine.docker('pull', `${host}/fails`), why);
+      await assert.rejects(run('podman', ['pull', '--tls-verify=false', `${host}/fails`]), why);
+      await assert.rejects(run('skopeo', ['inspect', '--tls-verify=false', `docker://${host}/fails`]), why);
+      await assert.rejects(
+        engine.ctr('image', 'pull', '--plain-http', `${host}/fails:latest`),
+        /this.is.the.last.thing.it.says/,
+      );
+    }
+    const failed = [...one.log, ...other.log].filter((entry) => entry['message'] === 'no image');
+    assert.equal(failed.length, 1, 'it was tried once');
+  });
+});
+
+describe('SIGTERM', () => {
+  it('sends who waits to another instance, gives leases back, and ends with 0', async () => {
+    const env = await environment();
+    const nix = await emptyNix();
+    const registry = await startRegistry(env, nix);
+    const waiting = request(registry.origin, 'HEAD', '/v2/sleeps.s30/manifests/latest');
+    await sleep(2500);
+    assert.equal((await readdir(join(env.STORAGE_PATH, 'locks'))).length, 1);
+    const startedMs = Date.now();
+    const code = await registry.stop();
+    assert.ok(Date.now() - startedMs < 8500);
+    assert.equal(code, 0);
+    const answer = await waiting;
+    assert.equal(answer.status, 307);
+    assert.equal(answer.headers['location'], '/v2/sleeps.s30/manifests/latest?hop=1');
+    for (const area of ['locks', 'uploads']) assert.deepEqual(await readdir(join(env.STORAGE_PATH, area)), []);
+  });
+
+  it('lets a running download end', async () => {
+    const registry = await startRegistry(await environment());
+    const { body } = await request(registry.origin, 'GET', '/v2/random/manifests/latest');
+    const { layers } = JSON.parse(body.toString()) as { layers: { digest: string; size: number }[] };
+    const largest = layers.reduce((a, b) => (a.size > b.size ? a : b));
+    assert.ok(largest.size > 20e6, 'more than the buffers of a connection hold');
+    const download = await fetch(`${registry.origin}/v2/random/blobs/${largest.digest}`);
+    const code = registry.stop();
+    await sleep(1000);
+    assert.equal((await download.arrayBuffer()).byteLength, largest.size);
+    assert.equal(await code, 0);
+  });
+});
+
+describe('a registry that is killed while it builds', () => {
+  it('leaves nothing that is served wrongly, and the next one completes the image', async () => {
+    const env = await environment();
+    const nix = await emptyNix();
+    const registry = await startRegistry(env, nix);
+    const cut = request(registry.origin, 'GET', '/v2/sleeps.s3/greet/manifests/latest').catch(() => undefined);
+    await sleep(2000);
+    await registry.kill();
+    await cut;
+    await using next = await startRegistry(env);
+    const image = await copyAndCheck(next.host, 'sleeps.s3/greet');
+    assert.ok(image.storePaths.length >= 3);
+  });
+});
