@@ -15,6 +15,7 @@ use Certificates;
 use Elf;
 use Links;
 use Neighbours;
+use Schemas;
 use Scripts;
 use Store;
 use Tree;
@@ -52,6 +53,7 @@ Certificates::bundle($out);
 
 my $elf = Elf::fix($out, $store, $triple, $ENV{architecture});
 Neighbours::link($out, $store, $triple, @{ $elf->{programs} });
+Schemas::compile($out, $store, $triple);
 my @used = Scripts::fix($out, $store, $elf, @essentials);
 Tree::run('chmod', '-R', 'u+w', $out);
 
