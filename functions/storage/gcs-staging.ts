@@ -1,10 +1,10 @@
-import type { Bucket, File } from '@google-cloud/storage';
+import type { Bucket } from '@google-cloud/storage';
 import { createHash, randomUUID } from 'node:crypto';
 import { Writable } from 'node:stream';
-import { finished } from 'node:stream/promises';
 import type { Generation } from './blob-store.ts';
-import { ifFound, ifMet, statusOf } from './gcs-error.ts';
+import { ifMet, statusOf } from './gcs-error.ts';
 import { newObject, NO_GENERATION, objectAt, putWhole, renew } from './gcs-object.ts';
+import { type ResumableUpload, resumableUpload } from './gcs-upload.ts';
 import type { ObjectKey } from './object-key.ts';
 
 /** Where a bucket store stages. A lifecycle rule of the bucket deletes what is left there. */
@@ -12,9 +12,6 @@ export const STAGING_PREFIX = 'uploads/';
 
 /** Up to here a blob is kept in memory and goes up in one request, to its own key; a longer one is staged in the bucket. */
 export const SMALL_BLOB_BYTES = 1024 * 1024;
-
-/** What is kept until the bucket has confirmed it, so that it can be sent again: each upload holds about two of these. */
-const CHUNK_BYTES = 8 * 1024 * 1024;
 
 const CONTENT_TYPE = 'application/octet-stream';
 
@@ -46,7 +43,7 @@ export function stageInBucket(
   let digest = '';
   let sizeBytes = 0;
   let kept: Buffer[] = [];
-  let upload: Writable | undefined;
+  let upload: ResumableUpload | undefined;
   let removed: Promise<void> | undefined;
 
   async function write(chunks: readonly Buffer[]): Promise<void> {
@@ -58,32 +55,24 @@ export function stageInBucket(
       kept.push(...chunks);
       return;
     }
-    upload ??= openUpload(staged, metadata).on('error', (error) => writable.destroy(fail(error)));
+    upload ??= await resumableUpload(staged, metadata, (error) => writable.destroy(fail(error)));
     const ahead = [...kept, ...chunks];
     kept = [];
-    for (const chunk of ahead) await written(upload, chunk);
+    for (const chunk of ahead) await upload.write(chunk);
   }
 
   async function finish(): Promise<void> {
     digest = md5.digest('base64');
     if (upload === undefined) return;
-    upload.end();
-    await finished(upload);
-    const { md5Hash, size } = staged.metadata;
-    if (Number(size) === sizeBytes && md5Hash === digest) return;
-    throw new Error(
-      `the bucket received ${String(size)} bytes with MD5 ${String(md5Hash)}, not ${sizeBytes} with ${digest}`,
-    );
+    const received = await upload.end();
+    if (received.sizeBytes === sizeBytes && received.md5 === digest) return;
+    const { md5: otherMd5 = 'none', sizeBytes: otherBytes } = received;
+    throw new Error(`the bucket received ${otherBytes} bytes with MD5 ${otherMd5}, not ${sizeBytes} with ${digest}`);
   }
 
   async function abandon(): Promise<void> {
     kept = [];
-    if (upload === undefined) return;
-    const closed = upload.closed ? undefined : finished(upload).catch(() => undefined);
-    upload.destroy();
-    await closed;
-    // The last request may have arrived although its answer did not.
-    await ifFound(staged.delete());
+    await upload?.abort();
   }
 
   const remove = (): Promise<void> => (removed ??= abandon());
@@ -163,24 +152,3 @@ export function stageInBucket(
 
 /** Of many who publish different contents at once each may be overtaken by all others; more often is a defect. */
 const MAX_ATTEMPTS = 100;
-
-function openUpload(file: File, metadata: ReturnType<typeof newObject>): Writable {
-  return file.createWriteStream({
-    resumable: true,
-    chunkSize: CHUNK_BYTES,
-    // Its own comparison would come after each chunk has passed another stream; it is made here.
-    validation: false,
-    metadata,
-    preconditionOpts: { ifGenerationMatch: NO_GENERATION },
-  });
-}
-
-/** Resolves when the stream wants more. */
-function written(stream: Writable, chunk: Buffer): Promise<void> {
-  return new Promise((resolve, reject) => {
-    stream.write(chunk, (error) => {
-      if (error) reject(error);
-      else resolve();
-    });
-  });
-}
