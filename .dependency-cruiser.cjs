@@ -1,5 +1,5 @@
 // The rooms of functions/ stand in one row; imports go only to the right.
-const rooms = ['http', 'registry', 'builder', 'layer', 'nix', 'storage', 'oci'];
+const rooms = ['http', 'upkeep', 'registry', 'builder', 'layer', 'nix', 'storage', 'oci'];
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
@@ -12,11 +12,17 @@ module.exports = {
       to: { path: `^functions/(${rooms.slice(0, index + 1).join('|')})/` },
     })),
     {
-      name: 'only-index-composes',
-      comment: 'The composition root and the configuration are imported by nobody but index.ts.',
+      name: 'only-roots-compose',
+      comment: 'Configuration and composing are for the composition roots: index.ts, and the commands.',
       severity: 'error',
-      from: { path: '^functions/', pathNot: '^functions/index\\.ts$' },
-      to: { path: '^functions/(index|config)\\.ts$' },
+      from: { path: '^functions/', pathNot: '^functions/(index\\.ts$|compose-[a-z]+\\.ts$|commands/)' },
+      to: { path: '^functions/(index|config|compose-[a-z]+)\\.ts$|^functions/commands/' },
+    },
+    {
+      name: 'nobody-imports-index',
+      severity: 'error',
+      from: { path: '^functions/' },
+      to: { path: '^functions/index\\.ts$' },
     },
     {
       name: 'functions-need-no-tests',

@@ -4,6 +4,7 @@ import { http } from '@google-cloud/functions-framework';
 import { imageBuilder } from './builder/image-builder.ts';
 import { imageMaker } from './builder/image-maker.ts';
 import { packageFinder } from './builder/packages.ts';
+import { composeStore } from './compose-store.ts';
 import { type Config, ConfigError, parseConfig } from './config.ts';
 import { type Handler, handler } from './http/handler.ts';
 import { refuseMalformedTargets, stopAtSignals, whenListening } from './http/server.ts';
@@ -16,8 +17,7 @@ import { channelSource, gitSource } from './nix/git-source.ts';
 import { type PackageSource, SourceError } from './nix/source.ts';
 import { registry } from './registry/registry.ts';
 import { pulledTags } from './registry/tags.ts';
-import { folderStore } from './storage/folder.ts';
-import { FolderUnusableError, prepareFolder } from './storage/folder-prepare.ts';
+import { FolderUnusableError } from './storage/folder-prepare.ts';
 import { knownBlobs } from './storage/known-blobs.ts';
 
 function packageSource({ packages, nix }: Config): PackageSource | Promise<PackageSource> {
@@ -35,8 +35,7 @@ function packageSource({ packages, nix }: Config): PackageSource | Promise<Packa
 
 async function compose(config: Config): Promise<Handler> {
   const log = createLog(config.logFormat);
-  await prepareFolder(config.storage.path);
-  const store = folderStore(config.storage.path);
+  const store = await composeStore(config.storage);
   const source = await packageSource(config);
   const compressor = await findCompressor(config.compression);
   const expressions = await expressionsDigest(config.nix.expressions);
