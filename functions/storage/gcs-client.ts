@@ -28,6 +28,8 @@ export async function bucketClient(
 ): Promise<BucketClient> {
   const { IdempotencyStrategy, RETRYABLE_ERR_FN_DEFAULT, Storage } = await import('@google-cloud/storage');
   const storage = new Storage({
+    // No request needs it; to find it out the library would run gcloud, and wait for that.
+    projectId: 'unused',
     ...(apiEndpoint !== undefined && { apiEndpoint, useAuthWithCustomEndpoint: true }),
     retryOptions: {
       maxRetries,

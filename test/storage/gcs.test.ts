@@ -24,11 +24,11 @@ async function freshStore(context: TestContext): Promise<BlobStore> {
   return openStore(double);
 }
 
-const doubleOf = (store: BlobStore): BucketDouble => {
+function doubleOf(store: BlobStore): BucketDouble {
   const double = doubles.get(store);
   if (double === undefined) throw new Error('not a store of these tests');
   return double;
-};
+}
 
 blobStoreConformance('a store in a bucket', freshStore, {
   countStaged: (store) => Promise.resolve(doubleOf(store).objects.names('uploads/').length),

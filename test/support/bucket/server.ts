@@ -40,7 +40,7 @@ export interface BucketDouble extends AsyncDisposable {
   clearFaults(): void;
   /** Lets the bucket's clock go ahead. */
   advanceMs(ms: number): void;
-  nowMs(): number;
+  readonly nowMs: () => number;
   /** Makes the bucket appear or disappear. */
   setExists(exists: boolean): void;
 }
