@@ -16,16 +16,18 @@ import { feed } from './feed.ts';
  * virtual machine, against 3 ms for a shell).
  *
  * It says `ready`, then `open` when the compressor has both pipes, then how the compressor ended. Its input ends when
- * this process ends, however that comes about: then it removes its folder and ends, too.
+ * this process ends, however that comes about: then it removes its folder and ends, too. A signal that is meant for all
+ * processes of a terminal or a container does not keep it from that.
  */
 const SCRIPT = `
 cd "$1" || exit
 trap 'cd / && rm -rf "$1"' EXIT
+trap '' HUP INT PIPE TERM
 mkfifo in out || exit
 while echo ready && read -r line; do
   exec 3<in 4>out
   echo open
-  "$2" "$3" -n -c <&3 >&4 3<&- 4>&-
+  (trap - PIPE; exec "$2" "$3" -n -c) <&3 >&4 3<&- 4>&-
   status=$?
   exec 3<&- 4>&-
   echo $status

@@ -5,10 +5,12 @@ import { type Descriptor, MediaType } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
 import type { KnownBlobs } from '../storage/known-blobs.ts';
+import type { ObjectKey } from '../storage/object-key.ts';
 import type { Compressor } from './compressor.ts';
 import { BlobGoneError, createJoiner, type Layer } from './join.ts';
 import { createPacker, type PackedPath } from './pack.ts';
 import { planLayers } from './plan.ts';
+import type { RecordedBlob } from './recorded-blob.ts';
 import { publishRootLayer } from './root-layer.ts';
 import type { RootDirectory } from './root-node.ts';
 
@@ -31,6 +33,13 @@ export interface LayerStats {
   readonly imageBytes: number;
 }
 
+/** The records that an image was made from, and what clients do not see of it: the packed paths behind joined layers. */
+export interface LayerSources {
+  /** Every path of the closure, sorted: where the record of its packing lies, and what it is packed as. */
+  readonly contents: readonly { readonly path: StorePath; readonly key: ObjectKey; readonly digest: Digest }[];
+  readonly joins: readonly ObjectKey[];
+}
+
 export interface ImageLayersOptions {
   /** Where a store path's content lies, when not at the path itself. */
   readonly locationOf?: ((path: StorePath) => string) | undefined;
@@ -41,7 +50,7 @@ export interface ImageLayersOptions {
 export type LayerMaker = (
   image: { readonly closure: readonly ClosurePath[]; readonly root: RootDirectory },
   options?: ImageLayersOptions,
-) => Promise<{ readonly layers: readonly ImageLayer[]; readonly stats: LayerStats }>;
+) => Promise<{ readonly layers: readonly ImageLayer[]; readonly sources: LayerSources; readonly stats: LayerStats }>;
 
 /**
  * Makes layers for one store: one for each process, so that images made at the same time share their packing and no
@@ -59,7 +68,8 @@ export function createLayerMaker(
 
   return async ({ closure, root }, { locationOf, signal } = {}) => {
     const byPath = new Map(closure.map((path) => [path.path, path]));
-    const packed = new Map<StorePath, { readonly value: PackedPath; readonly made: boolean }>();
+    const packed = new Map<StorePath, RecordedBlob<PackedPath>>();
+    const joins = new Set<ObjectKey>();
     let layersJoined = 0;
 
     function forget(one: PackedPath | undefined): void {
@@ -77,8 +87,9 @@ export function createLayerMaker(
       );
     const joinGroup = async (group: readonly StorePath[], stop: AbortSignal): Promise<Layer> => {
       const members = group.map((path) => packed.get(path)?.value).filter((one) => one !== undefined);
-      const { value, made } = await limit(() => join(members, { signal: stop }));
+      const { value, made, key } = await limit(() => join(members, { signal: stop }));
       if (made) layersJoined++;
+      if (key !== undefined) joins.add(key);
       return value;
     };
     const joinOrPackAgain = async (group: readonly StorePath[], stop: AbortSignal): Promise<Layer> => {
@@ -103,6 +114,12 @@ export function createLayerMaker(
         descriptor: { mediaType: MediaType.layerGzip, digest, size: sizeBytes },
         diffId,
       })),
+      sources: {
+        contents: [...packed]
+          .sort(([a], [b]) => (a < b ? -1 : 1))
+          .map(([path, { key, value }]) => ({ path, key, digest: value.digest })),
+        joins: [...joins].sort(),
+      },
       stats: {
         pathsPacked: now.length,
         pathsFound: packed.size - now.length,

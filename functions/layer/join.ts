@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { type Digest, digestFromHex } from '../oci/digest.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
 import { blobKey, type KnownBlobs } from '../storage/known-blobs.ts';
-import { objectKey } from '../storage/object-key.ts';
+import { type ObjectKey, objectKey } from '../storage/object-key.ts';
 import { keyHash } from '../storage/record.ts';
 import { bytesSchema, digestSchema } from './digest-schema.ts';
 import { written } from './feed.ts';
@@ -59,7 +59,10 @@ export class BlobGoneError extends Error {
 export type Joiner = (
   paths: readonly PackedPath[],
   options?: { readonly signal?: AbortSignal | undefined },
-) => Promise<RecordedBlob<Layer>>;
+) => Promise<JoinedLayer>;
+
+/** A layer, and the record that says how it was joined: absent for one path, which is a layer already. */
+export type JoinedLayer = Omit<RecordedBlob<Layer>, 'key'> & { readonly key?: ObjectKey };
 
 /**
  * A joiner for one store. Callers that want the same layer at once share one joining.

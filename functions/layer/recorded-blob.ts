@@ -10,6 +10,8 @@ export interface RecordedBlob<T> {
   readonly value: T;
   /** False when the record was there, and its blob too. */
   readonly made: boolean;
+  /** Where the record lies. */
+  readonly key: ObjectKey;
 }
 
 /**
@@ -24,11 +26,11 @@ export async function findOrMake<T extends { readonly digest: Digest }>(
   const { store, known, key, schema } = at;
   const found = await findRecord(store, key, schema, { signal });
   if (found.kind === 'found' && (await known.has(found.value.digest, { signal }))) {
-    return { value: found.value, made: false };
+    return { value: found.value, made: false, key };
   }
   const made = await make();
   known.add(made.digest);
   // A record whose blob is gone is as good as a broken one: what was made now takes its place.
   const stands = found.kind === 'found' ? { ...found, kind: 'broken' as const, reason: 'its blob is gone' } : found;
-  return { value: await settleRecord(store, key, schema, made, stands, { signal }), made: true };
+  return { value: await settleRecord(store, key, schema, made, stands, { signal }), made: true, key };
 }

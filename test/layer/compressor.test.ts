@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { chmodSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -161,6 +163,49 @@ describe('igzip that fails', () => {
     const compressor = await igzipCompressor({ command: fake('flood', flood) });
     const input = sample(500_000);
     assert.ok((await compressed(compressor, [input])).equals(input));
+  });
+});
+
+describe('a process with igzip', () => {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGKILL'] as const) {
+    it(`leaves no process and no folder behind when ${signal} ends it and its group`, async () => {
+      const folder = temporaryFolder();
+      const script = `
+        import { igzipCompressor } from '${new URL('../../functions/layer/igzip.ts', import.meta.url).href}';
+        const compressor = await igzipCompressor();
+        setInterval(() => {}, 1000);
+        async function* endless() { for (;;) { yield Buffer.alloc(400_000); await new Promise((done) => setTimeout(done, 5)); } }
+        let said = false;
+        for await (const chunk of compressor.compress(endless())) { if (!said) console.log('busy'); said = true; }`;
+      const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+        env: { ...process.env, TMPDIR: folder },
+        stdio: ['ignore', 'pipe', 'inherit'],
+        detached: true,
+      });
+      await once(child.stdout, 'data');
+      assert.ok(readdirSync(folder).length > 0);
+      // SIGKILL reaches this process alone, as the kernel sends it when memory is short.
+      process.kill(signal === 'SIGKILL' ? Number(child.pid) : -Number(child.pid), signal);
+      await once(child, 'close');
+      for (let attempt = 0; readdirSync(folder).length > 0 && attempt < 200; attempt++) await sleep(50);
+      assert.deepEqual(readdirSync(folder), []);
+    });
+  }
+
+  it('ends by itself when it has nothing to do', async () => {
+    const folder = temporaryFolder();
+    const script = `
+      import { igzipCompressor } from '${new URL('../../functions/layer/igzip.ts', import.meta.url).href}';
+      const compressor = await igzipCompressor();
+      for await (const chunk of compressor.compress([Buffer.alloc(2_000_000)])) console.log(chunk.length);`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      env: { ...process.env, TMPDIR: folder },
+      stdio: 'ignore',
+      timeout: 30_000,
+    });
+    assert.deepEqual(await once(child, 'close'), [0, null]);
+    for (let attempt = 0; readdirSync(folder).length > 0 && attempt < 200; attempt++) await sleep(50);
+    assert.deepEqual(readdirSync(folder), []);
   });
 });
 
