@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 import { type Digest, hexOf } from '../oci/digest.ts';
 import type { BlobStore, IoOptions } from '../storage/blob-store.ts';
+import { KNOWN_FOR_MS } from '../storage/known-blobs.ts';
 import { findRecord } from '../storage/record.ts';
 import { imageObject, type ImageRecord, imageRecordSchema } from './image.ts';
 
@@ -17,13 +18,27 @@ export interface ImageCache {
   forgetNaming(digest: Digest, options?: IoOptions): Promise<void>;
 }
 
-/** Length of all manifests in memory; one has some 5 kB, so it is a matter of thousands of images. */
-const MAX_MANIFEST_BYTES = 32 * 1024 * 1024;
+/** Length of all records in memory; one has some 20 kB, so it is a matter of thousands of images. */
+const MAX_RECORDS_BYTES = 32 * 1024 * 1024;
+/** What a packed path takes in a record. */
+const CONTENT_BYTES = 250;
 
-export function imageCache(store: BlobStore, log: Pick<Logger, 'warn'>): ImageCache {
+/**
+ * A record in memory is believed as long as the existence of a blob: an image that another process removed from the store
+ * is gone from here within the hour, or as soon as a client asks for a blob that went with it.
+ *
+ * @param nowMs a clock that never goes back
+ */
+export function imageCache(
+  store: BlobStore,
+  log: Pick<Logger, 'warn'>,
+  nowMs: () => number = () => performance.now(),
+): ImageCache {
   const remembered = new LRUCache<string, ImageRecord>({
-    maxSize: MAX_MANIFEST_BYTES,
-    sizeCalculation: (record) => record.manifest.length,
+    maxSize: MAX_RECORDS_BYTES,
+    sizeCalculation: (record) => record.manifest.length + record.contents.length * CONTENT_BYTES,
+    ttl: KNOWN_FOR_MS,
+    perf: { now: nowMs },
   });
 
   function add(record: ImageRecord): void {

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { type Compressor, compressorIdentity } from '../layer/compressor.ts';
 import { defaultCommand, ENVIRONMENT } from '../layer/default-command.ts';
-import { createLayerMaker, type ImageLayer, type LayerStats } from '../layer/image-layers.ts';
+import { createLayerMaker, type ImageLayer, type LayerSources, type LayerStats } from '../layer/image-layers.ts';
 import { MAX_LAYERS, OWN_LAYER_MIN_BYTES, PLAN_VERSION } from '../layer/plan.ts';
 import { publishBlob } from '../layer/publish-blob.ts';
 import { ROOT_LAYER_VERSION, rootTree } from '../layer/root-tree.ts';
@@ -16,6 +16,7 @@ import { serialiseManifest } from '../oci/manifest.ts';
 import { architectureOf } from '../oci/platform.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
 import type { KnownBlobs } from '../storage/known-blobs.ts';
+import { splitObjectKey } from '../storage/object-key.ts';
 import { findRecord, settleRecord } from '../storage/record.ts';
 import { imageObject, type ImageRecord, imageRecord, imageRecordSchema } from './image.ts';
 import { imageKey } from './image-key.ts';
@@ -97,7 +98,8 @@ export function imageMaker(into: {
 
   async function publish(
     order: ImageOrder,
-    layers: readonly ImageLayer[],
+    packages: readonly KnownPackage[],
+    { layers, sources }: { readonly layers: readonly ImageLayer[]; readonly sources: LayerSources },
     command: readonly string[] | undefined,
     call: NixCall,
   ) {
@@ -127,6 +129,11 @@ export function imageMaker(into: {
       digest: manifest.digest,
       manifest: manifest.bytes.toString(),
       blobs: [config.digest, ...new Set(descriptors.map(({ digest }) => digest))],
+      attributes: [...request.attributes],
+      system: request.system,
+      packages: packages.map((one) => one.key),
+      contents: sources.contents.map(({ path, key, digest }) => ({ path, name: splitObjectKey(key).name, digest })),
+      joins: sources.joins.map((key) => splitObjectKey(key).name),
     });
     // The digest first: whoever finds the image by its key asks for the digest next.
     await settle(imageObject(hexOf(manifest.digest)), record, call);
@@ -144,7 +151,8 @@ export function imageMaker(into: {
       const found = await finder.find(queryOf(order), call);
       if (found.kind !== 'packages') return found;
       const root = rootOf(found.packages);
-      const { layers, stats } = await layersOf(order, found.packages, root, call);
+      const made = await layersOf(order, found.packages, root, call);
+      const { layers, stats } = made;
       for (const { descriptor } of layers) known.add(descriptor.digest);
       const asked = new Set(order.request.attributes);
       const requested = found.packages.filter(({ record }) => asked.has(record.attribute));
@@ -156,7 +164,7 @@ export function imageMaker(into: {
         })),
         root.tree,
       );
-      const record = await publish(order, layers, command, call);
+      const record = await publish(order, found.packages, made, command, call);
       return { kind: 'made', record, statistics: { ...stats, evaluated: found.evaluated, layers: layers.length } };
     },
   };

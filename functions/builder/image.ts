@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type Digest, parseDigest } from '../oci/digest.ts';
 import { MediaType } from '../oci/descriptor.ts';
+import { storePathSchema } from '../nix/store-path.ts';
 import { objectKey } from '../storage/object-key.ts';
 
 /** Version of the record and of its key. */
@@ -22,6 +23,13 @@ export const imageRecordSchema = z.object({
   manifest: z.string(),
   /** What the manifest names: config and layers. */
   blobs: z.array(digestSchema),
+  /** What was asked for, as an image's name says it. */
+  attributes: z.array(z.string()),
+  system: z.enum(['x86_64-linux', 'aarch64-linux']),
+  /** What it was made from, as names in `packages/`, `contents/` and `joins/`; the digests are those of packed paths. */
+  packages: z.array(z.string()),
+  contents: z.array(z.object({ path: storePathSchema, name: z.string(), digest: digestSchema })),
+  joins: z.array(z.string()),
 });
 export type ImageRecord = z.infer<typeof imageRecordSchema>;
 

@@ -54,6 +54,11 @@ function instance({
         digest: digestOfBytes(manifest),
         manifest,
         blobs: [digestOfBytes('layer')],
+        ...order.request,
+        attributes: [...order.request.attributes],
+        packages: [],
+        contents: [],
+        joins: [],
       });
       const bytes = Buffer.from(JSON.stringify(record));
       await store.createRecord(imageObject(key), bytes);

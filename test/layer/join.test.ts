@@ -51,7 +51,7 @@ describe('a joiner', () => {
       },
     };
     const again = await createJoiner({ store: watched, known })(packed);
-    assert.deepEqual(again, { value: first.value, made: false });
+    assert.deepEqual(again, { ...first, made: false });
     assert.equal(reads.count, 0);
   });
 
