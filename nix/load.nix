@@ -5,10 +5,17 @@
 #              { kind = "git"; url = "..."; revision = "..."; }  a git repository at a commit
 #              { kind = "tarball"; url = "..."; }                an archive of a commit
 #   system   the platform of the packages: "x86_64-linux" or "aarch64-linux"
+#   attributes
+#            null, or the names that will be asked for. A set that takes them gives just those of them that it has, for
+#            when that is quicker than to make all; of a set that does not, nothing comes back
 #
 # The set is a function of nixpkgs' kind, `{ system, config, overlays, ... }: { ... }`, or the attributes themselves.
 # Arguments that it does not name are not given to it, so that `{ system }: ...` works too.
-{ source, system }:
+{
+  source,
+  system,
+  attributes ? null,
+}:
 
 let
   folder =
@@ -29,12 +36,14 @@ let
     inherit system;
     config = { };
     overlays = [ ];
-  };
+  } // (if attributes == null then { } else { inherit attributes; });
 
   imported = import folder;
   named = builtins.functionArgs imported;
 in
-if !builtins.isFunction imported then
+if attributes != null && !(builtins.isFunction imported && named ? attributes) then
+  { }
+else if !builtins.isFunction imported then
   imported
 else if named == { } then
   imported arguments

@@ -46,6 +46,8 @@ let
 
   asked = fromJSON request;
   packages = import ./load.nix { inherit (asked) source system; };
+  # A set that can give single attributes without making all of them gives those with just these names.
+  quick = import ./load.nix { inherit (asked) source system attributes; };
 
   upper = split "" "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
   lower = split "" "abcdefghijklmnopqrstuvwxyz";
@@ -215,7 +217,15 @@ let
   resolve =
     attribute:
     let
-      reached = descend packages [ ] (segmentsOf attribute);
+      reached =
+        if quick ? ${attribute} then
+          {
+            kind = "attribute";
+            path = [ attribute ];
+            value = quick.${attribute};
+          }
+        else
+          descend packages [ ] (segmentsOf attribute);
       attributePath = concatStringsSep "." reached.path;
       refused = refusals (tryOr { } (reached.value.meta or { }));
       evaluated = tryEval (

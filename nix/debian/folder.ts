@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Lock } from './lock.ts';
+import type { Lock, Place } from './lock.ts';
 
 /**
  * Writes a package set: the expression, the builder, the versions of the tools that it runs, and one lock for each
@@ -22,12 +23,26 @@ export async function writeSet(
 
 async function writeLock(folder: string, lock: Lock): Promise<void> {
   await mkdir(join(folder, 'shards'), { recursive: true });
+  await mkdir(join(folder, 'names'));
   const { repositories, essentials, shards } = lock;
   await writeFile(join(folder, 'lock.json'), JSON.stringify({ repositories, essentials, shards: shards.length }));
-  await writeFile(join(folder, 'names.json'), JSON.stringify(Object.fromEntries(lock.names)));
+  for (const [prefix, names] of namesByPrefix(lock.names)) {
+    writeFileSync(join(folder, 'names', `${prefix}.json`), JSON.stringify(names));
+  }
   // Synchronously: two thousand small files take five seconds when each is awaited.
   for (const [index, shard] of shards.entries()) {
     const entries = Object.fromEntries(shard.map((entry) => [entry.name, entry]));
     writeFileSync(join(folder, 'shards', `${index}.json`), JSON.stringify(entries));
   }
+}
+
+/** Names by the first two digits of their SHA-256, as default.nix looks for them; all 256 pairs of digits are there. */
+function namesByPrefix(names: Lock['names']): ReadonlyMap<string, Record<string, Place>> {
+  const shards = new Map<string, Record<string, Place>>();
+  for (let first = 0; first < 256; first++) shards.set(first.toString(16).padStart(2, '0'), {});
+  for (const [name, place] of names) {
+    const prefix = createHash('sha256').update(name).digest('hex').slice(0, 2);
+    Object.assign(shards.get(prefix) ?? {}, { [name]: place });
+  }
+  return shards;
 }

@@ -33,7 +33,7 @@ export interface Lock {
 }
 
 /** Packages in one shard. One attribute needs its own shard and those of its dependencies, so they are small. */
-const PACKAGES_PER_SHARD = 128;
+const PACKAGES_PER_SHARD = 24;
 
 /**
  * Locks packages, with the attributes that lead to them: their names; the names that they provide; the aliases; and

@@ -5,6 +5,8 @@
   system ? builtins.currentSystem,
   config ? { },
   overlays ? [ ],
+  # When it is a list of names, only those of them that there are: to make all 74,000 takes a quarter of a second.
+  attributes ? null,
   ...
 }:
 let
@@ -22,10 +24,22 @@ let
 
   lock = readJSON (folder + "/lock.json");
 
-  # Attribute to the number of its shard, or to the name of the package that it stands for.
-  names = readJSON (folder + "/names.json");
+  # By the first two digits of a name's SHA-256: from the name to the number of its package's shard, or to the name of
+  # the package that it stands for.
+  digits = [ "0" "1" "2" "3" "4" "5" "6" "7" "8" "9" "a" "b" "c" "d" "e" "f" ];
+  prefixes = builtins.concatMap (first: map (second: first + second) digits) digits;
+  prefixOf = name: builtins.substring 0 2 (builtins.hashString "sha256" name);
+  perPrefix =
+    value:
+    builtins.listToAttrs (
+      map (prefix: {
+        name = prefix;
+        value = value prefix;
+      }) prefixes
+    );
+  names = perPrefix (prefix: readJSON (folder + "/names/${prefix}.json"));
   shards = builtins.genList (index: readJSON (folder + "/shards/${toString index}.json")) lock.shards;
-  entry = name: (builtins.elemAt shards names.${name}).${name};
+  entry = name: (builtins.elemAt shards names.${prefixOf name}.${name}).${name};
 
   # Versions have characters that names of store paths cannot have.
   sanitise = builtins.replaceStrings [ ":" "~" ] [ "-" "-" ];
@@ -74,14 +88,14 @@ let
     in
     # One derivation for each package, or for each group of packages that depend on each other.
     if builtins.head group != package.name then
-      packages.${builtins.head group}
+      get (builtins.head group)
     else
       build {
         inherit package;
         members = map entry group;
-        depends = map (dependency: packages.${dependency}) package.depends;
+        depends = map (dependency: get dependency) package.depends;
         # Essential packages that need this one come later in the list and cannot be used by it.
-        essentials = map (tool: packages.${tool}) (take (package.level or (builtins.length lock.essentials)));
+        essentials = map (tool: get tool) (take (package.level or (builtins.length lock.essentials)));
       };
 
   installable =
@@ -110,7 +124,7 @@ let
     if builtins.isInt place then
       describe (entry name) (output (installable (entry name)))
     else if builtins.isString place then
-      packages.${place}
+      get place
     else
       # An alias that wants a package's own files and nothing that it depends on.
       describe (entry place.bare) (build {
@@ -121,7 +135,17 @@ let
         bare = true;
       });
 
-  packages = builtins.mapAttrs attribute names;
-  final = builtins.foldl' (previous: overlay: previous // overlay final previous) packages overlays;
+  # Each attribute once, however often it is depended on.
+  made = perPrefix (prefix: builtins.mapAttrs attribute names.${prefix});
+  get = name: made.${prefixOf name}.${name};
+
+  asked = builtins.listToAttrs (
+    map (name: {
+      inherit name;
+      value = get name;
+    }) (builtins.filter (name: names.${prefixOf name} ? ${name}) attributes)
+  );
+  all = builtins.zipAttrsWith (name: builtins.head) (builtins.attrValues made);
+  final = builtins.foldl' (previous: overlay: previous // overlay final previous) all overlays;
 in
-final
+if attributes != null && overlays == [ ] then asked else final
