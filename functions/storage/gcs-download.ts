@@ -2,7 +2,7 @@ import type { File } from '@google-cloud/storage';
 import { Readable, addAbortSignal } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ByteRange, Generation } from './blob-store.ts';
-import { isBucketMissing, statusOf } from './gcs-error.ts';
+import { ifFound } from './gcs-error.ts';
 
 /** One answer to a request for an object's content. */
 export interface Download {
@@ -13,40 +13,42 @@ export interface Download {
   readonly source: Readable;
 }
 
-interface Answer {
-  readonly statusCode: number;
-  readonly headers: Readonly<Record<string, string | undefined>>;
-}
+/** Retries of a request that had no answer, or one that says to come again, from one second on. */
+const RETRIES = { retry: 5, noResponseRetries: 5, retryDelay: 1000 };
 
 /**
- * Asks for an object's content and waits for the head of the answer; undefined when there is no such object.
+ * Asks for an object's content and waits for the head of the answer; undefined when there is no such object. Not by
+ * the library's `createReadStream`, which takes no signal, needs another request for the length, and warns of leaks.
  *
  * @throws Error also when the object has not all of the `range`
  */
-export async function download(file: File, range?: ByteRange): Promise<Download | undefined> {
-  const source = file.createReadStream({ validation: false, decompress: false, ...range });
-  try {
-    const { headers } = await answerOf(source);
-    const sizeBytes = Number(/\/(\d+)$/.exec(headers['content-range'] ?? '')?.[1] ?? headers['content-length']);
-    if (!Number.isSafeInteger(sizeBytes)) throw new Error('the answer says nothing of its length');
-    if (range && range.end >= sizeBytes) throw new Error(`no bytes ${range.start} to ${range.end} in ${sizeBytes}`);
-    return { sizeBytes, generation: headers['x-goog-generation'] ?? '', source };
-  } catch (error) {
-    source.on('error', () => undefined).destroy(); // What it could still report is in what is thrown.
-    if (statusOf(error) === 404 && !isBucketMissing(error)) return undefined;
-    throw error;
+export async function download(
+  file: File,
+  { range, signal }: { readonly range?: ByteRange | undefined; readonly signal?: AbortSignal | undefined } = {},
+): Promise<Download | undefined> {
+  const { apiEndpoint, authClient } = file.storage;
+  const url = new URL(`${apiEndpoint}/storage/v1/b/${file.bucket.name}/o/${encodeURIComponent(file.name)}?alt=media`);
+  if (file.generation !== undefined) url.searchParams.set('generation', String(file.generation));
+  const answer = await ifFound(
+    authClient.request<Readable>({
+      url,
+      responseType: 'stream',
+      headers: { ...(range && { Range: `bytes=${range.start}-${range.end}` }), 'Accept-Encoding': 'identity' },
+      ...(signal && { signal }),
+      retryConfig: RETRIES,
+    }),
+  );
+  if (answer === undefined) return undefined;
+  const { data: source, headers } = answer;
+  const sizeBytes = Number(/\/(\d+)$/.exec(headers.get('content-range') ?? '')?.[1] ?? headers.get('content-length'));
+  const problem = !Number.isSafeInteger(sizeBytes)
+    ? 'the answer says nothing of its length'
+    : range && range.end >= sizeBytes && `no bytes ${range.start} to ${range.end} in ${sizeBytes}`;
+  if (problem) {
+    source.destroy();
+    throw new Error(problem);
   }
-}
-
-function answerOf(source: Readable): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    source.once('error', reject);
-    source.once('response', (answer: Answer) => {
-      // Another status becomes an error as soon as the library has read what it says.
-      if (answer.statusCode === 200 || answer.statusCode === 206) resolve(answer);
-    });
-    source.read(0);
-  });
+  return { sizeBytes, generation: headers.get('x-goog-generation') ?? '', source };
 }
 
 /** Connections may break; after so many times without one more byte, reading fails. */
@@ -57,18 +59,24 @@ const FIRST_WAIT_MS = 200;
  * The content of a download to its end: where a connection breaks, another one goes on from there, with the same
  * generation.
  *
- * @param again asks anew for a part of the generation that `first` is
  * @param fail makes the error that the stream is destroyed with
  */
 export function wholeContent(
+  file: File,
   first: Download,
-  range: ByteRange | undefined,
-  again: (range: ByteRange) => Promise<Download | undefined>,
+  { range, signal }: { readonly range?: ByteRange | undefined; readonly signal?: AbortSignal | undefined },
   fail: (cause: unknown) => Error,
-  signal: AbortSignal | undefined,
 ): Readable {
   let { source } = first;
   const stop = new AbortController();
+  const sameGeneration = file.bucket.file(file.name, { generation: first.generation });
+
+  async function goOn(position: number, end: number, failures: number): Promise<Readable> {
+    await sleep(FIRST_WAIT_MS * 2 ** (failures - 1), undefined, { signal: stop.signal });
+    const next = await download(sameGeneration, { range: { start: position, end }, signal: stop.signal });
+    if (next === undefined) throw new Error(`it was deleted when it was read up to byte ${position}`);
+    return next.source;
+  }
 
   async function* content(): AsyncGenerator<Buffer, void, void> {
     let position = range?.start ?? 0;
@@ -84,12 +92,9 @@ export function wholeContent(
         throw new Error(`the connection ended at byte ${position} of ${end + 1}`);
       } catch (error) {
         if (stop.signal.aborted || ++failures > MAX_FAILURES) throw fail(error);
-        await sleep(FIRST_WAIT_MS * 2 ** (failures - 1), undefined, { signal: stop.signal });
-        const next = await again({ start: position, end }).catch((cause: unknown) => {
+        source = await goOn(position, end, failures).catch((cause: unknown) => {
           throw fail(cause);
         });
-        if (next === undefined) throw fail(new Error(`it was deleted when ${position} bytes were read`));
-        source = next.source;
       }
     }
   }

@@ -8,7 +8,13 @@ export function statusOf(error: unknown): number | undefined {
 
 /** Whether the answer was that the whole bucket is not there: a 404 as well, but never mere absence of an object. */
 export function isBucketMissing(error: unknown): boolean {
-  return statusOf(error) === 404 && error instanceof Error && /bucket does not exist/i.test(error.message);
+  return statusOf(error) === 404 && error instanceof Error && /bucket does not exist/i.test(messageOf(error));
+}
+
+/** Of a download that failed, the answer's text is beside the error. */
+function messageOf(error: Error): string {
+  const { response } = error as { response?: { data?: unknown } };
+  return typeof response?.data === 'string' ? `${error.message}: ${response.data}` : error.message;
 }
 
 /** What `asking` resolves to, or undefined when there is no such object. */
@@ -40,8 +46,8 @@ export function withoutRequest(error: unknown): Error {
   if (!(error instanceof Error)) return new Error(String(error));
   const { code } = error as { code?: unknown };
   const status = statusOf(error);
-  const reason = status !== undefined && !error.message.includes(String(status)) ? ` (${status})` : '';
-  const message = `${error.message.trim().slice(0, MAX_MESSAGE_CHARACTERS)}${reason}`;
+  const text = messageOf(error).trim().slice(0, MAX_MESSAGE_CHARACTERS);
+  const message = status === undefined || text.includes(String(status)) ? text : `${text} (${status})`;
   const bare = new Error(message === '' ? error.name : message);
   bare.name = error.name;
   if (error.stack !== undefined) bare.stack = error.stack;

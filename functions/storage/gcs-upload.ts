@@ -6,7 +6,7 @@ import { type newObject, NO_GENERATION } from './gcs-object.ts';
 
 /** An object that is uploaded while it is made; its length is not known before its end. */
 export interface ResumableUpload {
-  /** Resolves when more is wanted. */
+  /** Resolves when more is wanted; a failure is told to `failed`. Not to be called again before. */
   write(chunk: Buffer): Promise<void>;
   /** Completes the object and says what the bucket has received. */
   end(): Promise<{ readonly sizeBytes: number; readonly md5: string | undefined }>;
@@ -16,6 +16,9 @@ export interface ResumableUpload {
 
 /** What is kept until the bucket has confirmed it, so that it can be sent again: an upload holds about two of these. */
 const CHUNK_BYTES = 8 * 1024 * 1024;
+
+/** So much is accepted while the bucket has not confirmed the chunk before: work on the next one goes on meanwhile. */
+const AHEAD_BYTES = 4 * 1024 * 1024;
 
 /** @param failed told when the upload cannot go on, at once */
 export async function resumableUpload(
@@ -33,14 +36,20 @@ export async function resumableUpload(
       validation: false,
     })
     .on('error', failed);
+  let aheadBytes = 0;
+  let release = () => {};
   return {
-    write: (chunk) =>
-      new Promise((resolve, reject) => {
-        stream.write(chunk, (error) => {
-          if (error) reject(error);
-          else resolve();
-        });
-      }),
+    write(chunk) {
+      aheadBytes += chunk.length;
+      stream.write(chunk, (error) => {
+        aheadBytes -= chunk.length;
+        if (aheadBytes <= AHEAD_BYTES || error) release();
+      });
+      if (aheadBytes <= AHEAD_BYTES) return Promise.resolve();
+      return new Promise((resolve) => {
+        release = resolve;
+      });
+    },
     async end() {
       stream.end();
       await finished(stream);

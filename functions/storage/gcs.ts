@@ -78,13 +78,11 @@ export function bucketStore(bucket: Bucket, { nowMs = Date.now, notice }: Bucket
         if (range && !(range.start >= 0 && range.start <= range.end)) {
           throw new Error(`no bytes ${range.start} to ${range.end}`);
         }
-        const first = await download(bucket.file(key), range);
+        const file = bucket.file(key);
+        const first = await download(file, { range, signal });
         if (first === undefined) return undefined;
-        if (signal?.aborted === true) first.source.destroy();
-        const { generation, sizeBytes } = first;
-        const again = (rest: { start: number; end: number }) => download(bucket.file(key, { generation }), rest);
-        const fail = (cause: unknown) => failure('read', key, cause);
-        return { sizeBytes, stream: wholeContent(first, range, again, fail, signal) };
+        const stream = wholeContent(file, first, { range, signal }, (cause) => failure('read', key, cause));
+        return { sizeBytes: first.sizeBytes, stream };
       }),
 
     stage: ({ signal } = {}) => {
@@ -123,18 +121,16 @@ export function bucketStore(bucket: Bucket, { nowMs = Date.now, notice }: Bucket
 
     readRecord: (key, { signal } = {}) =>
       run('read', key, signal, async () => {
-        const first = await download(bucket.file(key));
+        const file = bucket.file(key);
+        const first = await download(file, { signal });
         if (first === undefined) return undefined;
-        const { generation, sizeBytes } = first;
+        const stream = wholeContent(file, first, { signal }, withoutRequest);
         try {
-          checkRecordLength(sizeBytes);
-        } catch (error) {
-          first.source.destroy();
-          throw error;
+          checkRecordLength(first.sizeBytes);
+          return { bytes: await buffer(stream), generation: first.generation };
+        } finally {
+          stream.destroy();
         }
-        const again = (rest: { start: number; end: number }) => download(bucket.file(key, { generation }), rest);
-        const bytes = await buffer(wholeContent(first, undefined, again, withoutRequest, signal));
-        return { bytes, generation };
       }),
 
     createRecord: (key, bytes, { signal } = {}) => run('create', key, signal, () => put(key, bytes, NO_GENERATION)),

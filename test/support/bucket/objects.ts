@@ -92,9 +92,15 @@ export class BucketObjects {
     }
   }
 
-  put(name: string, content: readonly Buffer[], fields: ObjectFields, conditions: Preconditions): StoredObject {
-    const hash = createHash('md5');
-    for (const piece of content) hash.update(piece);
+  /** @param hash MD5 of the first `hashed` pieces of the content, when that is known */
+  put(
+    name: string,
+    content: readonly Buffer[],
+    fields: ObjectFields,
+    conditions: Preconditions,
+    { hash = createHash('md5'), hashed = 0 } = {},
+  ): StoredObject {
+    for (const piece of content.slice(hashed)) hash.update(piece);
     const md5 = hash.digest('base64');
     if (fields.md5Hash !== undefined && fields.md5Hash !== md5) {
       const message = `Provided MD5 hash "${fields.md5Hash}" doesn't match calculated MD5 hash "${md5}".`;

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, type Hash, randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import type { Fault } from './faults.ts';
@@ -14,6 +14,9 @@ interface Session {
   readonly conditions: Preconditions;
   readonly pieces: Buffer[];
   receivedBytes: number;
+  /** MD5 of the first `hashed` pieces: a long upload is hashed as it comes, while its client prepares the next chunk. */
+  readonly hash: Hash;
+  hashed: number;
   /** Once it is complete. */
   object?: StoredObject;
 }
@@ -62,7 +65,7 @@ export class Uploads {
     this.#objects.check(name, conditions);
     const id = randomUUID();
     this.#sessions.set(id, {
-      ...{ name, conditions, pieces: [], receivedBytes: 0 },
+      ...{ name, conditions, pieces: [], receivedBytes: 0, hash: createHash('md5'), hashed: 0 },
       fields: { ...(typeof type === 'string' && { contentType: type }), ...fields },
     });
     return id;
@@ -84,10 +87,11 @@ export class Uploads {
     const known = total === '*' && end === '*' && start !== undefined ? session.receivedBytes : Number(total);
     if (session.receivedBytes !== known) {
       session.receivedBytes = keepWholeUnits(session);
+      setImmediate(hashWhatCame, session);
       return { kind: 'incomplete', receivedBytes: session.receivedBytes };
     }
     if (fault?.kind === 'corrupt-upload') corrupt(session.pieces);
-    session.object = this.#objects.put(session.name, session.pieces, session.fields, session.conditions);
+    session.object = this.#objects.put(session.name, session.pieces, session.fields, session.conditions, session);
     return { kind: 'complete', object: session.object };
   }
 
@@ -110,6 +114,11 @@ export class Uploads {
       }
     }
   }
+}
+
+function hashWhatCame(session: Session): void {
+  for (const piece of session.pieces.slice(session.hashed)) session.hash.update(piece);
+  session.hashed = session.pieces.length;
 }
 
 /** Cloud Storage keeps whole units of an unfinished upload. */
