@@ -5,7 +5,7 @@ import { z } from 'zod';
 /** What the program was configured with. */
 export interface Config {
   readonly port: number;
-  readonly storage: { readonly backend: 'filesystem'; readonly path: string };
+  readonly storage: StorageSettings;
   readonly packages: PackageSettings;
   readonly nix: {
     /** Folder of `resolve.nix`. */
@@ -29,6 +29,22 @@ export interface Config {
   /** At Google, logs are JSON; at a terminal they are lines for people. */
   readonly logFormat: 'json' | 'text';
 }
+
+export type StorageSettings =
+  | { readonly backend: 'filesystem'; readonly path: string }
+  | {
+      readonly backend: 'gcs';
+      readonly bucket: string;
+      /** Where the API is, when not at Google: for tests. */
+      readonly apiEndpoint: string | undefined;
+      readonly signing: SigningChoice;
+    };
+
+/** Who signs the URLs of layers; nobody does when objects are public. */
+export type SigningChoice =
+  | { readonly kind: 'key'; readonly path: string; readonly account: string | undefined }
+  | { readonly kind: 'keyless'; readonly account: string }
+  | { readonly kind: 'public' };
 
 /** `NIXERY_CHANNEL`, `NIXERY_PKGS_REPO` or `NIXERY_PKGS_PATH`. */
 export type PackageSettings =
@@ -66,12 +82,26 @@ const wholeNumber = (minimum: number, maximum: number) =>
 const oneOf = <const T extends readonly [string, ...string[]]>(values: T) =>
   z.enum(values, `must be ${values.join(' or ')}`);
 
+const bucketName = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/, 'must be the name of a bucket, without gs://')
+  .optional();
+
 /** As it stands in the environment: a variable set to nothing counts as not set. */
 const variables = z.object({
   PORT: wholeNumber(1, 65535).default(8080),
   NIXERY_STORAGE_BACKEND: oneOf(['gcs', 'filesystem']).optional(),
-  BUCKET: text,
-  GCS_BUCKET: text,
+  BUCKET: bucketName,
+  GCS_BUCKET: bucketName,
+  GCS_SIGNING_KEY: text,
+  GCS_SIGNING_ACCOUNT: z
+    .string()
+    .regex(/^[^@\s]+@[^@\s]+$/, 'must be the e-mail address of a service account')
+    .optional(),
+  GCS_API_ENDPOINT: z
+    .string()
+    .regex(/^https?:\/\/[a-z0-9.:-]+$/, 'must be a URL without a path, such as http://localhost:4443')
+    .optional(),
   STORAGE_PATH: z.string().default('.data/store'),
   NIXERY_CHANNEL: z
     .string()
@@ -108,18 +138,19 @@ export function parseConfig(
   const sources = ['NIXERY_CHANNEL', 'NIXERY_PKGS_REPO', 'NIXERY_PKGS_PATH'].filter((name) => name in set);
   if (sources.length > 1) problems.push(`only one of ${sources.join(', ')} can be set`);
 
-  const backend = set['NIXERY_STORAGE_BACKEND'];
-  const hasBucket = 'BUCKET' in set || 'GCS_BUCKET' in set;
-  if (backend === 'gcs' && !hasBucket) problems.push('BUCKET must be set when NIXERY_STORAGE_BACKEND is gcs');
-  if (backend === 'gcs' || (backend === undefined && hasBucket)) {
-    problems.push('BUCKET: Cloud Storage is not supported yet; unset it, or set NIXERY_STORAGE_BACKEND=filesystem');
+  const { NIXERY_STORAGE_BACKEND: backend, BUCKET: bucket, GCS_BUCKET: sameBucket } = set;
+  if (backend === 'gcs' && bucket === undefined && sameBucket === undefined) {
+    problems.push('BUCKET must be set when NIXERY_STORAGE_BACKEND is gcs');
+  }
+  if (bucket !== undefined && sameBucket !== undefined && bucket !== sameBucket) {
+    problems.push('BUCKET and GCS_BUCKET must be the same where both are set');
   }
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
 
   const { data } = parsed;
   return {
     port: data.PORT,
-    storage: { backend: 'filesystem', path: resolve(data.STORAGE_PATH) },
+    storage: storageSettings(data),
     packages: packageSettings(data),
     nix: {
       expressions: resolve(data.NIX_BUILDER ?? join(world.programFolder, 'nix')),
@@ -134,6 +165,19 @@ export function parseConfig(
     holdMs: data.NIXERY_HOLD_SECONDS * 1000,
     logFormat: data.K_SERVICE === undefined && world.terminal ? 'text' : 'json',
   };
+}
+
+function storageSettings(data: z.infer<typeof variables>): StorageSettings {
+  const bucket = data.BUCKET ?? data.GCS_BUCKET;
+  if (bucket === undefined || data.NIXERY_STORAGE_BACKEND === 'filesystem') {
+    return { backend: 'filesystem', path: resolve(data.STORAGE_PATH) };
+  }
+  return { backend: 'gcs', bucket, apiEndpoint: data.GCS_API_ENDPOINT, signing: signingChoice(data) };
+}
+
+function signingChoice({ GCS_SIGNING_KEY: key, GCS_SIGNING_ACCOUNT: account }: z.infer<typeof variables>) {
+  if (key !== undefined) return { kind: 'key', path: resolve(key), account } as const;
+  return account === undefined ? ({ kind: 'public' } as const) : ({ kind: 'keyless', account } as const);
 }
 
 function packageSettings(data: z.infer<typeof variables>): PackageSettings {

@@ -4,7 +4,7 @@ import { http } from '@google-cloud/functions-framework';
 import { imageBuilder } from './builder/image-builder.ts';
 import { imageMaker } from './builder/image-maker.ts';
 import { packageFinder } from './builder/packages.ts';
-import { composeStore } from './compose-store.ts';
+import { composeStorage } from './compose-store.ts';
 import { type Config, ConfigError, parseConfig } from './config.ts';
 import { type Handler, handler } from './http/handler.ts';
 import { refuseMalformedTargets, stopAtSignals, whenListening } from './http/server.ts';
@@ -18,7 +18,9 @@ import { type PackageSource, SourceError } from './nix/source.ts';
 import { registry } from './registry/registry.ts';
 import { pulledTags } from './registry/tags.ts';
 import { FolderUnusableError } from './storage/folder-prepare.ts';
+import { BucketUnusableError } from './storage/gcs-start.ts';
 import { knownBlobs } from './storage/known-blobs.ts';
+import { SigningKeyError } from './storage/signing-key.ts';
 
 function packageSource({ packages, nix }: Config): PackageSource | Promise<PackageSource> {
   switch (packages.kind) {
@@ -35,7 +37,7 @@ function packageSource({ packages, nix }: Config): PackageSource | Promise<Packa
 
 async function compose(config: Config): Promise<Handler> {
   const log = createLog(config.logFormat);
-  const store = await composeStore(config.storage);
+  const { store, signer } = await composeStorage(config.storage, log);
   const source = await packageSource(config);
   const compressor = await findCompressor(config.compression);
   const expressions = await expressionsDigest(config.nix.expressions);
@@ -49,15 +51,21 @@ async function compose(config: Config): Promise<Handler> {
   whenListening((server, port) => {
     refuseMalformedTargets(server);
     stopAtSignals(server, () => images.stop(), log);
-    log.info({ port, packages: source.description, store: store.name, compression: compressor.name }, 'ready');
+    const signing = signer?.description;
+    log.info({ port, packages: source.description, store: store.name, signing, compression: compressor.name }, 'ready');
     if (config.logFormat === 'text') process.stdout.write(`\nTry it:  docker run --rm localhost:${port}/hello\n\n`);
   });
-  return handler({ registry: registry({ store, images, tags: pulledTags(store) }), log, holdMs: config.holdMs });
+  return handler({
+    registry: registry({ store, known, images, tags: pulledTags(store), signer }),
+    log,
+    holdMs: config.holdMs,
+  });
 }
 
 /** What a person can mend: it is told in a sentence. Everything else is a defect and shows where it happened. */
 function isForTheOperator(error: unknown): error is Error {
-  return [ConfigError, FolderUnusableError, CompressorMissingError, SourceError].some((kind) => error instanceof kind);
+  const storage = [FolderUnusableError, BucketUnusableError, SigningKeyError];
+  return [ConfigError, ...storage, CompressorMissingError, SourceError].some((kind) => error instanceof kind);
 }
 
 try {

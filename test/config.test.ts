@@ -19,7 +19,7 @@ describe('the configuration', () => {
   it('has a default for everything', () => {
     const config = parse({ HOME: '/home/u' });
     assert.equal(config.port, 8080);
-    assert.equal(config.storage.path, `${process.cwd()}/.data/store`);
+    assert.deepEqual(config.storage, { backend: 'filesystem', path: `${process.cwd()}/.data/store` });
     assert.deepEqual(config.packages, { kind: 'channel', channel: 'nixos-25.11' });
     assert.equal(config.nix.expressions, '/program/nix');
     assert.equal(config.nix.timeoutMs, 600_000);
@@ -58,11 +58,34 @@ describe('the configuration', () => {
     assert.match(message, /only one of NIXERY_CHANNEL, NIXERY_PKGS_PATH/);
   });
 
-  it('says that a bucket is not supported yet, and needs one for gcs', () => {
-    assert.match(problemsOf({ BUCKET: 'b' }), /BUCKET: Cloud Storage is not supported yet/);
-    assert.match(problemsOf({ GCS_BUCKET: 'b' }), /not supported yet/);
+  it('takes a bucket under both names, and needs one for gcs', () => {
+    const unsigned = { backend: 'gcs', bucket: 'team', apiEndpoint: undefined, signing: { kind: 'public' } };
+    assert.deepEqual(parse({ BUCKET: 'team' }).storage, unsigned);
+    assert.deepEqual(parse({ GCS_BUCKET: 'team', NIXERY_STORAGE_BACKEND: 'gcs' }).storage, unsigned);
+    assert.deepEqual(parse({ GCS_BUCKET: 'team', BUCKET: 'team' }).storage, unsigned);
+    assert.equal(parse({ BUCKET: 'team', NIXERY_STORAGE_BACKEND: 'filesystem' }).storage.backend, 'filesystem');
     assert.match(problemsOf({ NIXERY_STORAGE_BACKEND: 'gcs' }), /BUCKET must be set/);
-    assert.equal(parse({ BUCKET: 'b', NIXERY_STORAGE_BACKEND: 'filesystem' }).storage.backend, 'filesystem');
+    assert.match(problemsOf({ BUCKET: 'team', GCS_BUCKET: 'other' }), /BUCKET and GCS_BUCKET must be the same/);
+    assert.match(problemsOf({ BUCKET: 'gs://team' }), /BUCKET must be the name of a bucket, without gs:/);
+  });
+
+  it('signs with a key, without one, or not at all', () => {
+    const signing = (env: Record<string, string>) => {
+      const { storage } = parse({ BUCKET: 'team', ...env });
+      return storage.backend === 'gcs' ? storage.signing : undefined;
+    };
+    const account = 'signer@team.iam.gserviceaccount.com';
+    assert.deepEqual(signing({ GCS_SIGNING_KEY: '/k', GCS_SIGNING_ACCOUNT: account }), {
+      kind: 'key',
+      path: '/k',
+      account,
+    });
+    assert.deepEqual(signing({ GCS_SIGNING_KEY: '/k' }), { kind: 'key', path: '/k', account: undefined });
+    assert.deepEqual(signing({ GCS_SIGNING_ACCOUNT: account }), { kind: 'keyless', account });
+    assert.deepEqual(signing({}), { kind: 'public' });
+    const problems = problemsOf({ BUCKET: 'team', GCS_SIGNING_ACCOUNT: 'me', GCS_API_ENDPOINT: 'localhost' });
+    assert.match(problems, /GCS_SIGNING_ACCOUNT must be the e-mail address/);
+    assert.match(problems, /GCS_API_ENDPOINT must be a URL/);
   });
 
   it('gives Nix no variable but those that it needs', () => {

@@ -15,6 +15,7 @@ import {
   isBuildFailure,
   manifestAnswer,
   noEndpointAnswer,
+  redirectAnswer,
   referrersAnswer,
   tagsAnswer,
   unsupportedAnswer,
@@ -53,12 +54,14 @@ export function handler(world: {
         return baseAnswer();
       case 'manifest':
         return pullAnswer(request, at, signal);
-      case 'blob':
-        return blobAnswer(
-          await registry.findBlob(at.repository, at.digest, { signal }),
-          request.headers.range,
-          ifNoneMatch,
-        );
+      case 'blob': {
+        const outcome = await registry.findBlob(at.repository, at.digest, { signal });
+        // A URL that is signed for GET refuses HEAD.
+        if (outcome.kind === 'redirect' && request.method === 'GET') {
+          return redirectAnswer(outcome.digest, await outcome.location());
+        }
+        return blobAnswer(outcome, request.headers.range, ifNoneMatch);
+      }
       case 'tags': {
         const n = at.query.get('n');
         const last = at.query.get('last');

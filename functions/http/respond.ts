@@ -163,13 +163,7 @@ export function blobAnswer(outcome: BlobOutcome, range: string | undefined, ifNo
     case 'blob': {
       const { digest, sizeBytes, open } = outcome;
       const etag = `"${digest}"`;
-      const headers = {
-        ...VERSION_HEADER,
-        'Content-Type': 'application/octet-stream',
-        'Docker-Content-Digest': digest,
-        ETag: etag,
-        'Accept-Ranges': 'bytes',
-      };
+      const headers = { ...blobHeaders(digest), ETag: etag };
       if (matches(ifNoneMatch, etag)) return { status: 304, headers, body: Buffer.alloc(0) };
       const wanted = readRange(range, sizeBytes);
       switch (wanted.kind) {
@@ -194,11 +188,40 @@ export function blobAnswer(outcome: BlobOutcome, range: string | undefined, ifNo
           throw new RangeError(`no such range: ${String(wanted satisfies never)}`);
       }
     }
+    case 'redirect': {
+      // To HEAD alone: its body is not opened.
+      const { digest, sizeBytes } = outcome;
+      const headers = { ...blobHeaders(digest), ETag: `"${digest}"` };
+      return { status: 200, headers, body: { sizeBytes, open: () => Promise.resolve(undefined) } };
+    }
     case 'blob-unknown':
       return errorAnswer('BLOB_UNKNOWN', outcome.message);
     default:
       return invalidAnswer(outcome);
   }
+}
+
+function blobHeaders(digest: string) {
+  return {
+    ...VERSION_HEADER,
+    'Content-Type': 'application/octet-stream',
+    'Docker-Content-Digest': digest,
+    'Accept-Ranges': 'bytes',
+  };
+}
+
+/** Sends a client to where the blob is. The address is for this request: it must not be kept by anything on the way. */
+export function redirectAnswer(digest: string, location: string): Answer {
+  return {
+    status: 303,
+    headers: {
+      ...VERSION_HEADER,
+      Location: location,
+      'Cache-Control': 'no-store',
+      'Docker-Content-Digest': digest,
+    },
+    body: Buffer.alloc(0),
+  };
 }
 
 export function tagsAnswer(outcome: TagsOutcome): Answer {

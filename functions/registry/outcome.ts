@@ -33,6 +33,14 @@ export type BlobOutcome =
       /** Opens the content, or a part of it; undefined when it has gone since. */
       readonly open: (range?: ByteRange) => Promise<Readable | undefined>;
     }
+  | {
+      /** The store has an address of its own for it. */
+      readonly kind: 'redirect';
+      readonly digest: Digest;
+      readonly sizeBytes: number;
+      /** An absolute URL, made for this request. */
+      readonly location: () => Promise<string>;
+    }
   | { readonly kind: 'blob-unknown'; readonly message: string }
   | Invalid;
 

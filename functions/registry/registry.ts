@@ -1,10 +1,11 @@
 import { parseImageName } from '../builder/image-request.ts';
 import type { BuildOptions, ImageBuilder } from '../builder/image-builder.ts';
 import { MediaType } from '../oci/descriptor.ts';
-import { hexOf, parseDigest } from '../oci/digest.ts';
+import { parseDigest } from '../oci/digest.ts';
 import { MAX_REPOSITORY_CHARACTERS, parseReference, parseRepositoryName } from '../oci/reference.ts';
 import type { BlobStore, IoOptions } from '../storage/blob-store.ts';
-import { objectKey } from '../storage/object-key.ts';
+import { blobKey, type KnownBlobs } from '../storage/known-blobs.ts';
+import type { UrlSigner } from '../storage/signing.ts';
 import type { BlobOutcome, Invalid, ManifestOutcome, ReferrersOutcome, TagsOutcome } from './outcome.ts';
 import type { PulledTags } from './tags.ts';
 
@@ -27,8 +28,11 @@ export function registry(world: {
   readonly store: BlobStore;
   readonly images: ImageBuilder;
   readonly tags: PulledTags;
+  readonly known: KnownBlobs;
+  /** Where the store's own addresses come from, when it has some. */
+  readonly signer?: UrlSigner | undefined;
 }): Registry {
-  const { store, images, tags } = world;
+  const { store, images, tags, known, signer } = world;
   return {
     async resolveManifest(repositoryText, referenceText, options = {}) {
       const repository = parseRepositoryName(repositoryText);
@@ -59,16 +63,21 @@ export function registry(world: {
       if (repository === undefined) return invalidName(repositoryText);
       const digest = parseDigest(digestText);
       if (digest === undefined) return invalidDigest(digestText);
-      const key = objectKey('layers', hexOf(digest));
-      const stat = await store.stat(key, options);
-      if (stat === undefined) {
+      const key = blobKey(digest);
+      // What this program sends itself it looks at each time; of what it only points at, existence is remembered.
+      const sizeBytes =
+        signer === undefined ? (await store.stat(key, options))?.sizeBytes : await known.sizeOf(digest, options);
+      if (sizeBytes === undefined) {
         await images.reportMissing(digest, options);
         return { kind: 'blob-unknown', message: `there is no blob ${digest} here; pull the image's tag again` };
+      }
+      if (signer !== undefined) {
+        return { kind: 'redirect', digest, sizeBytes, location: () => signer.urlOf(key, options) };
       }
       return {
         kind: 'blob',
         digest,
-        sizeBytes: stat.sizeBytes,
+        sizeBytes,
         open: async (range) => (await store.read(key, { range, signal: options.signal }))?.stream,
       };
     },

@@ -111,7 +111,7 @@ describe('a registry whose machine fails it', () => {
 
   it('does not start with a wrong configuration, and names every wrong variable', async () => {
     await assert.rejects(
-      startRegistry({ NIX_TIMEOUT: 'long', NIXERY_COMPRESSION: 'rar', BUCKET: 'b' }),
+      startRegistry({ NIX_TIMEOUT: 'long', NIXERY_COMPRESSION: 'rar' }),
       /cannot start: the configuration is wrong:[^]*NIX_TIMEOUT must[^]*NIXERY_COMPRESSION must/,
     );
   });
