@@ -8,7 +8,7 @@ export type TarEntry =
   | { readonly kind: 'symlink'; readonly path: ByteString; readonly target: ByteString };
 
 /** When everything was modified: what Nix gives to all that lies in its store. */
-export const MTIME_SECONDS = 1;
+const MTIME_SECONDS = 1;
 
 /** Archives consist of blocks of this many bytes (POSIX pax, "ustar Interchange Format"). */
 export const BLOCK_BYTES = 512;

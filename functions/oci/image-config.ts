@@ -2,7 +2,7 @@ import type { Digest } from './digest.ts';
 import type { Architecture } from './platform.ts';
 
 /** The time that every image says it was created at: a fixed one, so that equal contents have equal bytes. */
-export const CREATED = '1970-01-01T00:00:01Z';
+const CREATED = '1970-01-01T00:00:01Z';
 
 /** What decides an image config's bytes (image-spec 1.1, config.md). */
 export interface ImageConfig {
