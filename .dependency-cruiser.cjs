@@ -15,7 +15,7 @@ module.exports = {
       name: 'only-roots-compose',
       comment: 'Configuration and composing are for the composition roots: index.ts, and the commands.',
       severity: 'error',
-      from: { path: '^functions/', pathNot: '^functions/(index\\.ts$|compose-[a-z]+\\.ts$|commands/)' },
+      from: { path: '^functions/', pathNot: '^functions/((index|operator-error|compose-[a-z]+)\\.ts$|commands/)' },
       to: { path: '^functions/(index|config|compose-[a-z]+)\\.ts$|^functions/commands/' },
     },
     {

@@ -5,22 +5,19 @@ import { imageBuilder } from './builder/image-builder.ts';
 import { imageMaker } from './builder/image-maker.ts';
 import { packageFinder } from './builder/packages.ts';
 import { composeStorage } from './compose-store.ts';
-import { type Config, ConfigError, parseConfig } from './config.ts';
+import { type Config, parseConfig } from './config.ts';
 import { type Handler, handler } from './http/handler.ts';
 import { refuseMalformedTargets, stopAtSignals, whenListening } from './http/server.ts';
-import { CompressorMissingError } from './layer/compressor-error.ts';
 import { findCompressor } from './layer/find-compressor.ts';
 import { createLog } from './log.ts';
 import { expressionsDigest } from './nix/expressions.ts';
 import { folderSource } from './nix/folder-source.ts';
 import { channelSource, gitSource } from './nix/git-source.ts';
-import { type PackageSource, SourceError } from './nix/source.ts';
+import type { PackageSource } from './nix/source.ts';
+import { toldToOperator } from './operator-error.ts';
 import { registry } from './registry/registry.ts';
 import { pulledTags } from './registry/tags.ts';
-import { FolderUnusableError } from './storage/folder-prepare.ts';
-import { BucketUnusableError } from './storage/gcs-start.ts';
 import { knownBlobs } from './storage/known-blobs.ts';
-import { SigningKeyError } from './storage/signing-key.ts';
 
 function packageSource({ packages, nix }: Config): PackageSource | Promise<PackageSource> {
   switch (packages.kind) {
@@ -62,19 +59,11 @@ async function compose(config: Config): Promise<Handler> {
   });
 }
 
-/** What a person can mend: it is told in a sentence. Everything else is a defect and shows where it happened. */
-function isForTheOperator(error: unknown): error is Error {
-  const storage = [FolderUnusableError, BucketUnusableError, SigningKeyError];
-  return [ConfigError, ...storage, CompressorMissingError, SourceError].some((kind) => error instanceof kind);
-}
-
 try {
   const programFolder = fileURLToPath(new URL('..', import.meta.url));
   const config = parseConfig(process.env, { programFolder, terminal: process.stdout.isTTY });
   http('registry', await compose(config));
 } catch (error) {
-  process.stderr.write(
-    `nixery-run cannot start: ${isForTheOperator(error) ? error.message : String((error as Error).stack)}\n`,
-  );
+  process.stderr.write(`nixery-run cannot start: ${toldToOperator(error)}\n`);
   process.exit(1);
 }

@@ -16,7 +16,8 @@ export interface Failures {
 const FAILURE_FOR_MS = 60_000;
 
 const named = z.object({ attribute: z.string() });
-const failureSchema = z.object({
+/** `failures/<key>`. */
+export const failureSchema = z.object({
   version: z.literal(1),
   untilMs: z.number(),
   failure: z.discriminatedUnion('kind', [

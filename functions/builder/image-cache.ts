@@ -65,7 +65,11 @@ export function imageCache(
         log.warn({ digest, image: record.digest }, 'a blob of an image is gone; its next pull makes it again');
         for (const name of [record.key, hexOf(record.digest)]) {
           remembered.delete(name);
-          await store.delete(imageObject(name), options);
+          const object = imageObject(name);
+          // Another instance may have made it again meanwhile, of other blobs.
+          const found = await findRecord(store, object, imageRecordSchema, options);
+          if (found.kind === 'found' && !found.value.blobs.includes(digest)) continue;
+          if (found.kind !== 'absent') await store.delete(object, { ...options, generation: found.generation });
         }
       }
     },

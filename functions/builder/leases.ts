@@ -29,7 +29,8 @@ const RENEW_MS = 4_000;
 /** Observed leases that are remembered; one is forgotten when it is taken or gone. */
 const MAX_OBSERVED = 10_000;
 
-const leaseSchema = z.object({ version: z.literal(1), holder: z.string(), renewal: z.number() });
+/** `locks/<key>`. */
+export const leaseSchema = z.object({ version: z.literal(1), holder: z.string(), renewal: z.number() });
 
 export function leases(world: {
   readonly store: BlobStore;

@@ -25,7 +25,8 @@ export interface Pins {
   pin(reference: string, options?: IoOptions): Promise<Pinned>;
 }
 
-const pinSchema = z.object({
+/** `pins/<key>`. */
+export const pinSchema = z.object({
   version: z.literal(1),
   /** For people who look into the store. */
   source: z.string(),

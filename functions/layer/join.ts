@@ -29,7 +29,8 @@ export interface JoinedPaths {
   readonly uncompressedBytes: number;
 }
 
-const joinedPathsSchema: z.ZodType<JoinedPaths> = z.strictObject({
+/** `joins/<key>`. */
+export const joinedPathsSchema: z.ZodType<JoinedPaths> = z.strictObject({
   format: z.literal(FORMAT),
   digest: digestSchema,
   sizeBytes: bytesSchema,

@@ -31,7 +31,8 @@ export interface PackedPath {
   readonly memberBytes: number;
 }
 
-const packedPathSchema: z.ZodType<PackedPath> = z.strictObject({
+/** `contents/<key>`. */
+export const packedPathSchema: z.ZodType<PackedPath> = z.strictObject({
   format: z.literal(FORMAT),
   digest: digestSchema,
   sizeBytes: bytesSchema,

@@ -6,7 +6,8 @@ import type { BlobStore, IoOptions } from '../storage/blob-store.ts';
 import { objectKey } from '../storage/object-key.ts';
 import { findRecord } from '../storage/record.ts';
 
-const tagsSchema = z.object({ version: z.literal(1), repository: z.string(), tags: z.array(z.string()) });
+/** `tags/<hash of the name>`. */
+export const tagsSchema = z.object({ version: z.literal(1), repository: z.string(), tags: z.array(z.string()) });
 type Tags = z.infer<typeof tagsSchema>;
 
 /** The tags that were pulled for each name: what `tags/list` can tell of a registry whose names are endless. */

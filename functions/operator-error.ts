@@ -1,0 +1,20 @@
+import { ConfigError } from './config.ts';
+import { CompressorMissingError } from './layer/compressor-error.ts';
+import { SourceError } from './nix/source.ts';
+import { StorageError } from './storage/blob-store.ts';
+import { FolderUnusableError } from './storage/folder-prepare.ts';
+import { BucketUnusableError } from './storage/gcs-start.ts';
+import { SigningKeyError } from './storage/signing-key.ts';
+
+const KINDS = [
+  ConfigError,
+  ...[FolderUnusableError, BucketUnusableError, SigningKeyError, StorageError],
+  CompressorMissingError,
+  SourceError,
+];
+
+/** An error as it is told to who runs the program: in a sentence what a person can mend, else with where it happened. */
+export function toldToOperator(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return KINDS.some((kind) => error instanceof kind) ? error.message : (error.stack ?? error.message);
+}

@@ -1,0 +1,96 @@
+import { createHash } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import { Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
+import { LRUCache } from 'lru-cache';
+import { written } from '../layer/feed.ts';
+import { type Digest, digestFromHex } from '../oci/digest.ts';
+import type { BlobStore, Generation, IoOptions } from '../storage/blob-store.ts';
+import { blobKey } from '../storage/known-blobs.ts';
+
+/** What is true of a blob that is there. */
+export interface BlobFacts {
+  readonly sizeBytes: number;
+  readonly generation: Generation;
+  /** What reading it gave; absent when it was not read. */
+  readonly content?: {
+    readonly digest: Digest;
+    /** Undefined when it is not gzip from its start to its end. */
+    readonly inflated: { readonly digest: Digest; readonly sizeBytes: number } | undefined;
+  };
+}
+
+/** Finds out about blobs, each once; of what was found, a bounded part is remembered. */
+export interface BlobInspector {
+  /** Undefined when there is no such blob. */
+  find(digest: Digest, options?: IoOptions): Promise<BlobFacts | undefined>;
+  /** Look again the next time. */
+  forget(digest: Digest): void;
+}
+
+const MAX_REMEMBERED = 50_000;
+
+/** @param deep whether blobs are read, which takes a second for each 300 MB */
+export function blobInspector(store: BlobStore, deep: boolean): BlobInspector {
+  const remembered = new LRUCache<Digest, Promise<BlobFacts | undefined>>({ max: MAX_REMEMBERED });
+
+  async function look(digest: Digest, options: IoOptions): Promise<BlobFacts | undefined> {
+    const stat = await store.stat(blobKey(digest), options);
+    if (stat === undefined || !deep) return stat;
+    const content = await store.read(blobKey(digest), options);
+    return content && { ...stat, content: await read(content.stream) };
+  }
+
+  return {
+    find(digest, options = {}) {
+      let facts = remembered.get(digest);
+      if (facts === undefined) {
+        facts = look(digest, options);
+        remembered.set(digest, facts);
+      }
+      return facts;
+    },
+    forget: (digest) => void remembered.delete(digest),
+  };
+}
+
+/** Both digests of a blob, in one reading. */
+async function read(stream: Readable): Promise<NonNullable<BlobFacts['content']>> {
+  const whole = createHash('sha256');
+  const inflation = inflate();
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    whole.update(chunk);
+    await inflation.write(chunk);
+  }
+  return { digest: digestFromHex(whole.digest('hex')), inflated: await inflation.end() };
+}
+
+/** Inflates what is written to it, for as long as that is gzip: configs are none, nor are damaged layers. */
+function inflate() {
+  const hash = createHash('sha256');
+  let sizeBytes = 0;
+  const gunzip = createGunzip();
+  const sink = new Writable({
+    write(chunk: Buffer, _encoding, callback) {
+      hash.update(chunk);
+      sizeBytes += chunk.length;
+      callback();
+    },
+  });
+  const isGzip = pipeline(gunzip, sink).then(
+    () => true,
+    () => false, // What is wrong with the bytes is of no interest beside that.
+  );
+  return {
+    async write(chunk: Buffer): Promise<void> {
+      if (gunzip.destroyed) return;
+      // Its failure is what `isGzip` tells.
+      await written(gunzip, chunk).catch(() => undefined);
+    },
+    async end(): Promise<NonNullable<BlobFacts['content']>['inflated']> {
+      if (!gunzip.destroyed) gunzip.end();
+      return (await isGzip) ? { digest: digestFromHex(hash.digest('hex')), sizeBytes } : undefined;
+    },
+  };
+}

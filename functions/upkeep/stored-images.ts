@@ -1,0 +1,38 @@
+import { packageObject } from '../builder/package-record.ts';
+import { type ImageRecord, imageRecordSchema } from '../builder/image.ts';
+import type { BlobStore, Generation, IoOptions } from '../storage/blob-store.ts';
+import { blobKey } from '../storage/known-blobs.ts';
+import { type ObjectKey, objectKey } from '../storage/object-key.ts';
+import { findRecord } from '../storage/record.ts';
+import { eachOf } from './each-of.ts';
+
+/** One record of an image: there are two of each, by its key and by its digest. */
+export interface StoredImage {
+  readonly key: ObjectKey;
+  readonly generation: Generation;
+  readonly record: ImageRecord;
+}
+
+/** Reads all records of images that can be read; those that cannot are nobody's, and need nothing. */
+export function eachImage(
+  store: BlobStore,
+  visit: (image: StoredImage) => void | Promise<void>,
+  options: IoOptions = {},
+): Promise<void> {
+  return eachOf(store.list('images', options), async ({ key }) => {
+    const found = await findRecord(store, key, imageRecordSchema, options);
+    if (found.kind === 'found') await visit({ key, generation: found.generation, record: found.value });
+  });
+}
+
+/** What an image was made from and is served with, as objects of the store; without its own records. */
+export function* neededBy(record: ImageRecord): Generator<ObjectKey, void, void> {
+  for (const name of record.joins) yield objectKey('joins', name);
+  for (const { name, digest } of record.contents) {
+    yield objectKey('contents', name);
+    yield blobKey(digest);
+  }
+  for (const name of record.packages) yield packageObject(name);
+  yield blobKey(record.digest);
+  for (const digest of record.blobs) yield blobKey(digest);
+}
