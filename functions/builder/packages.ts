@@ -8,7 +8,8 @@ import type { PackageSource } from '../nix/source.ts';
 import type { ClosurePath, StorePath } from '../nix/store-path.ts';
 import type { System } from '../oci/platform.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
-import { findRecord, type FoundRecord, settleRecord } from '../storage/record.ts';
+import { findRecord, type FoundRecord, overwriteRecord, settleRecord } from '../storage/record.ts';
+import { agreeOnPaths } from './agree-on-paths.ts';
 import type { PackagesUnavailable } from './outcome.ts';
 import {
   type AttributeRecord,
@@ -135,6 +136,20 @@ export function packageFinder(world: {
     return records;
   }
 
+  /** Rewrites records that name another content of a path than the others do. */
+  async function settlePaths(packages: readonly KnownPackage[], { signal }: NixCall): Promise<readonly KnownPackage[]> {
+    const agreed = agreeOnPaths(packages.map(({ record }) => record));
+    return Promise.all(
+      packages.map(async ({ key, record: before }, index) => {
+        const record = agreed[index] ?? before;
+        if (record === before) return { key, record };
+        const found = await findRecord(store, packageObject(key), packageRecordSchema, { signal });
+        await overwriteRecord(store, packageObject(key), record, found, { signal });
+        return { key, record };
+      }),
+    );
+  }
+
   return {
     keysOf: (query) => attributesOf(query).map((attribute) => keyOf(query, attribute)),
 
@@ -159,7 +174,8 @@ export function packageFinder(world: {
         );
         for (const answer of await ask(query, ordered, call)) known.set(answer.attribute, answer);
       }
-      return conclude(query, attributes, known, missing.size, keyOf);
+      const found = conclude(query, attributes, known, missing.size, keyOf);
+      return found.kind === 'packages' ? { ...found, packages: await settlePaths(found.packages, call) } : found;
     },
 
     async realise(query, attributes, call) {
