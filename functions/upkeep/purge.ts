@@ -65,7 +65,7 @@ export async function purge(
   if (targets.size === 0) {
     return namedBy.size > 0 ? { kind: 'not-a-manifest', namedBy: [...namedBy.values()] } : { kind: 'no-image' };
   }
-  const outputs = packed ? await outputsOf(store, [...targets.values()], options) : new Set<StorePath>();
+  const outputs = packed ? await outputsOf(store, selection, [...targets.values()], options) : new Set<StorePath>();
   const isTarget = ({ record }: StoredImage): boolean =>
     isSelected(selection, record, packed) || record.contents.some(({ path }) => outputs.has(path));
   if (outputs.size > 0) {
@@ -108,9 +108,10 @@ export async function purge(
   return { kind: 'purged', images, objects, blobBytes };
 }
 
-/** The outputs of the packages that images were asked for. */
+/** The outputs of the packages that were named, or that the images were asked for. */
 async function outputsOf(
   store: BlobStore,
+  selection: Exclude<Selection, { kind: 'invalid' }>,
   images: readonly StoredImage[],
   options: IoOptions,
 ): Promise<Set<StorePath>> {
@@ -118,7 +119,8 @@ async function outputsOf(
   for (const { record } of images) {
     for (const name of record.packages) {
       const attributes = asked.get(name) ?? new Set();
-      for (const attribute of record.attributes) attributes.add(attribute);
+      const named = selection.kind === 'name' ? selection.request.attributes : record.attributes;
+      for (const attribute of named) attributes.add(attribute);
       asked.set(name, attributes);
     }
   }

@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { describe, it } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { imageObject } from '../../functions/builder/image.ts';
+import { type Digest, hexOf } from '../../functions/oci/digest.ts';
+import type { BlobStore } from '../../functions/storage/blob-store.ts';
+import { blobKey } from '../../functions/storage/known-blobs.ts';
+import { memoryStore } from '../../functions/storage/memory.ts';
+import { AREAS, objectKey, type ObjectKey } from '../../functions/storage/object-key.ts';
+import { type Problem, verify, type VerifyOptions } from '../../functions/upkeep/verify.ts';
+import { storeImage, type StoredSample } from '../support/stored-image.ts';
+
+async function problemsOf(store: BlobStore, options: VerifyOptions = {}): Promise<Problem[]> {
+  const problems: Problem[] = [];
+  const verified = await verify(store, { ...options, problem: (problem) => problems.push(problem) });
+  assert.equal(verified.problems, problems.length);
+  return problems;
+}
+
+/** Other bytes under a blob's key, as a broken disk has them. */
+async function overwrite(store: BlobStore, digest: Digest, bytes: Buffer): Promise<void> {
+  await store.delete(blobKey(digest));
+  const staging = await store.stage();
+  await pipeline(Readable.from([bytes]), staging.writable);
+  await staging.publish(blobKey(digest));
+}
+
+async function sample(): Promise<{ store: BlobStore; image: StoredSample; record: (area: string) => ObjectKey }> {
+  const store = memoryStore();
+  const image = await storeImage(store, ['git', 'zlib', 'perl']);
+  return { store, image, record: (area) => image.records.find((key) => key.startsWith(area)) ?? assert.fail() };
+}
+
+describe('verifying a store', () => {
+  it('finds nothing wrong with a sound one, and counts its records', async () => {
+    const { store } = await sample();
+    assert.deepEqual(await verify(store, { deep: true }), {
+      records: { contents: 3, joins: 1, images: 2, packages: 3 },
+      problems: 0,
+    });
+  });
+
+  const gone: readonly (readonly [what: string, blob: (image: StoredSample) => Digest | undefined, areas: string[]])[] =
+    [
+      ['manifest', ({ digest }) => digest, ['images', 'images']],
+      ['config', ({ config }) => config, ['images', 'images']],
+      ['root layer', ({ root }) => root, ['images', 'images']],
+      ['joined layer', ({ joined }) => joined, ['joins', 'images', 'images']],
+      ['layer of one path', ({ packed }) => packed['git'], ['contents', 'images', 'images']],
+      ['packed path behind a joined layer', ({ packed }) => packed['zlib'], ['contents']],
+    ];
+  for (const [what, blobOf, areas] of gone) {
+    it(`finds the records whose ${what} is gone or cut`, async () => {
+      const { store, image } = await sample();
+      const digest = blobOf(image) ?? assert.fail();
+      await store.delete(blobKey(digest));
+      const problems = await problemsOf(store);
+      assert.deepEqual(
+        problems.map(({ key }) => key.split('/')[0]),
+        areas,
+      );
+      for (const { wrong } of problems) assert.match(wrong.join(), new RegExp(`${digest} is gone`));
+
+      await overwrite(store, digest, Buffer.from('cut'));
+      const cut = await problemsOf(store);
+      assert.equal(cut.length, areas.length);
+      for (const { wrong } of cut) assert.match(wrong.join(), /has 3 bytes and not \d+/);
+    });
+  }
+
+  it('finds content that is not what its name says only when it reads deep', async () => {
+    const { store, image } = await sample();
+    const content = await store.read(blobKey(image.joined));
+    const length = content?.sizeBytes ?? 0;
+    content?.stream.destroy();
+    await overwrite(store, image.joined, Buffer.alloc(length));
+    assert.deepEqual(await problemsOf(store), []);
+    const problems = await problemsOf(store, { deep: true });
+    assert.equal(problems.length, 3);
+    for (const { wrong } of problems) assert.match(wrong.join(), /has other content: .*is no gzip/);
+  });
+
+  it('finds a diffID that is another', async () => {
+    const { store, record } = await sample();
+    const key = record('joins/');
+    const stored = (await store.readRecord(key)) ?? assert.fail();
+    const changed = stored.bytes.toString().replace(/("diffId":"sha256:)\w{4}/, '$10000');
+    await store.replaceRecord(key, Buffer.from(changed), stored.generation);
+    assert.deepEqual(await problemsOf(store), []);
+    const [problem, ...others] = await problemsOf(store, { deep: true });
+    assert.deepEqual(others, []);
+    assert.match(problem?.wrong.join() ?? '', /has the diffID .* and not sha256:0000/);
+  });
+
+  it('finds records of every area that cannot be read', async () => {
+    const store = memoryStore();
+    const records = AREAS.filter((area) => area !== 'layers').map((area) => objectKey(area, 'x'));
+    for (const key of records) await store.createRecord(key, Buffer.from('{"version":0'));
+    const problems = await problemsOf(store);
+    assert.deepEqual(problems.map(({ key }) => key).sort(), [...records].sort());
+    for (const { wrong, meaning } of problems) {
+      assert.match(wrong.join(), /not JSON/);
+      assert.notEqual(meaning, '');
+    }
+  });
+
+  it('finds an image that cannot be pulled by its digest', async () => {
+    const { store, image } = await sample();
+    await store.delete(imageObject(hexOf(image.digest)));
+    assert.match((await problemsOf(store))[0]?.wrong.join() ?? '', /cannot be pulled by its digest/);
+  });
+
+  for (const deep of [false, true]) {
+    it(`with --fix leaves a sound store behind${deep ? ', content that is wrong included' : ''}`, async () => {
+      const { store, image } = await sample();
+      await storeImage(store, ['hello', 'jq']);
+      await store.createRecord(objectKey('pins', 'x'), Buffer.from('?'));
+      if (deep) await overwrite(store, image.packed['git'] ?? assert.fail(), gzipSync('other'));
+      else await store.delete(blobKey(image.packed['git'] ?? assert.fail()));
+      const problems = await problemsOf(store, { deep, fix: true });
+      assert.equal(problems.length, 4);
+      assert.ok(problems.every(({ removed }) => removed));
+      const left = await verify(store, { deep: true });
+      assert.deepEqual(left, { records: { contents: 4, joins: 2, images: 2, packages: 5 }, problems: 0 });
+      assert.equal(await store.stat(blobKey(image.packed['git'] ?? assert.fail())), undefined);
+    });
+  }
+
+  it('does not complain of what is removed or made again while it looks', async () => {
+    const { store, image } = await sample();
+    await store.delete(blobKey(image.joined));
+    const looked = new Set<ObjectKey>();
+    const serving: BlobStore = {
+      ...store,
+      stat: async (key, options) => {
+        const before = await store.stat(key, options);
+        // After the first look at the missing blob, an instance makes it again.
+        if (key === blobKey(image.joined) && !looked.has(key)) await storeImage(store, ['git', 'zlib', 'perl']);
+        looked.add(key);
+        return before;
+      },
+    };
+    assert.deepEqual(await problemsOf(serving), []);
+  });
+});
