@@ -11,7 +11,6 @@ import type { PackageRecord } from './package-record.ts';
 export function agreeOnPaths(records: readonly PackageRecord[]): readonly PackageRecord[] {
   const decided = new Map<StorePath, ClosurePath>();
   return records.map((record) => {
-    let differs = false;
     const closure = record.closure.map((one) => {
       const first = decided.get(one.path);
       if (first === undefined) {
@@ -19,9 +18,8 @@ export function agreeOnPaths(records: readonly PackageRecord[]): readonly Packag
         return one;
       }
       if (first.narHash === one.narHash) return one;
-      differs = true;
       return first;
     });
-    return differs ? { ...record, closure } : record;
+    return closure.every((one, index) => one === record.closure[index]) ? record : { ...record, closure };
   });
 }
