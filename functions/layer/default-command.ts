@@ -10,8 +10,8 @@ export interface RequestedPackage {
   readonly trees: readonly Tree[];
 }
 
-/** What every container of these images gets. `HOME` is set by clients. `/sbin` is `/bin`. */
-export const ENVIRONMENT: readonly string[] = ['PATH=/bin', 'SSL_CERT_FILE=/etc/ssl/certs/ca-bundle.crt'];
+/** What every container of these images gets. `HOME` is set by clients. `/sbin` is `/bin`; Debian's games are apart. */
+export const ENVIRONMENT: readonly string[] = ['PATH=/bin:/usr/games', 'SSL_CERT_FILE=/etc/ssl/certs/ca-bundle.crt'];
 
 /**
  * What a container runs that is given no command: bash where it was asked for; else the main program of the only
@@ -37,12 +37,14 @@ function mainProgram(one: RequestedPackage): string | undefined {
   return named ?? (there.length === 1 ? there[0] : undefined);
 }
 
+const PROGRAM_FOLDERS = new Set(['bin', 'sbin', 'games']);
+
 function programs({ trees }: RequestedPackage): readonly string[] {
   return trees
     .filter(isDirectory)
     .flatMap(({ entries }) =>
       entries
-        .filter(([name]) => name === 'bin' || name === 'sbin')
+        .filter(([name]) => PROGRAM_FOLDERS.has(name))
         .flatMap(([, tree]) => (isDirectory(tree) ? tree.entries.map(([name]) => name) : [])),
     );
 }
