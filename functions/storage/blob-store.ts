@@ -105,6 +105,9 @@ export interface Staging {
   /** Takes the content; end it (`pipeline` does) before `publish`. */
   readonly writable: Writable;
 
+  /** Present when the memory of a chunk is the caller's again once its write has called back; otherwise the store may keep it. */
+  readonly releasesChunks?: true;
+
   /**
    * Makes what was written readable under the `key` of a blob, in one step. When an object is there already it is compared:
    * equal content is success, other content (a fragment, a wrong one) is replaced.

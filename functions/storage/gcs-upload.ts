@@ -35,7 +35,10 @@ export async function resumableUpload(
       // The library's own would only come after the upload, and then delete; the comparison is made by the caller.
       validation: false,
     })
-    .on('error', failed);
+    .on('error', (error) => {
+      if (!isEnding) failed(error);
+    });
+  let isEnding = false;
   let aheadBytes = 0;
   let release = () => {};
   return {
@@ -51,8 +54,14 @@ export async function resumableUpload(
       });
     },
     async end() {
+      isEnding = true;
       stream.end();
-      await finished(stream);
+      try {
+        await finished(stream);
+      } catch (error) {
+        // The library does not know what to do when the last answer is lost: the object is there, or it is not.
+        if ((await ifFound(file.getMetadata())) === undefined) throw error;
+      }
       return { sizeBytes: Number(file.metadata.size), md5: file.metadata.md5Hash };
     },
     async abort() {

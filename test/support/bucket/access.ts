@@ -12,15 +12,10 @@ export const SIGN_BLOB = 'iam.serviceAccounts.signBlob';
 
 const TOKEN_LIFETIME_S = 3600;
 
-/** Accounts, their tokens and what they may do. */
+/** Accounts, their tokens and what they may do. Tokens are dated by the real clock, as clients renew them by theirs. */
 export class Access {
-  readonly #nowMs: () => number;
   readonly #grants = new Map<string, Set<string>>();
   readonly #tokens = new Map<string, { readonly account: string; readonly untilMs: number }>();
-
-  constructor(nowMs: () => number) {
-    this.#nowMs = nowMs;
-  }
 
   grant(account: string, permissions: readonly string[]): void {
     this.#grants.set(account, new Set([...(this.#grants.get(account) ?? []), ...permissions]));
@@ -32,7 +27,7 @@ export class Access {
 
   issueToken(account: string): { readonly token: string; readonly expiresInS: number } {
     const token = `ya29.${randomUUID()}`;
-    this.#tokens.set(token, { account, untilMs: this.#nowMs() + TOKEN_LIFETIME_S * 1000 });
+    this.#tokens.set(token, { account, untilMs: Date.now() + TOKEN_LIFETIME_S * 1000 });
     return { token, expiresInS: TOKEN_LIFETIME_S };
   }
 
@@ -40,7 +35,7 @@ export class Access {
   accountOf(authorization: string | undefined): string | undefined {
     if (authorization === undefined) return undefined;
     const known = this.#tokens.get(authorization.replace(/^Bearer /, ''));
-    if (known === undefined || known.untilMs <= this.#nowMs()) {
+    if (known === undefined || known.untilMs <= Date.now()) {
       throw new ApiFailure(401, 'authError', 'Invalid Credentials');
     }
     return known.account;

@@ -73,7 +73,7 @@ export async function startBucket({
   const nowMs = () => Date.now() + aheadMs;
   const objects = new BucketObjects(bucket, nowMs);
   const uploads = new Uploads(objects);
-  const access = new Access(nowMs);
+  const access = new Access();
   const faults = new Faults();
   const requests: SeenRequest[] = [];
   const keys = accountKeys();
