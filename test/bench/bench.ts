@@ -1,0 +1,84 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { composed, coldInstance } from './composed.ts';
+import { type Figure, median, type Setting } from './figure.ts';
+import { firstManifests } from './first-manifest.ts';
+import { wholePulls } from './pulls.ts';
+import { base, redirect, warmManifest } from './requests.ts';
+
+/** Measures, prints a table as it goes, and writes all figures as JSON. */
+
+const all = [base, warmManifest, redirect, ...firstManifests, composed, coldInstance, ...wholePulls];
+
+const { values: options, positionals: names } = parseArgs({
+  allowPositionals: true,
+  options: {
+    runs: { type: 'string', default: '3' },
+    out: { type: 'string', default: join(process.env['NIXERY_DATA_DIR'] ?? '.data', 'bench.json') },
+  },
+});
+const unknown = names.filter((name) => !all.some((benchmark) => benchmark.name === name));
+const runs = Number(options.runs);
+if (unknown.length > 0 || !(Number.isInteger(runs) && runs > 0)) {
+  const known = all.map(({ name }) => name).join(' ');
+  process.stderr.write(`npm run bench -- [--runs N] [--out FILE] [NAME...]\nThe names are: ${known}\n`);
+  process.exit(2);
+}
+
+const scratch = await mkdtemp(join(tmpdir(), 'nixery-bench-'));
+let folders = 0;
+const setting: Setting = {
+  runs,
+  async folder() {
+    const path = join(scratch, String(folders++));
+    await mkdir(path);
+    return path;
+  },
+};
+
+const machine = () => ({ cores: availableParallelism(), processor: cpus()[0]?.model, load: loadavg()[0] });
+const figures: (Figure & { load: number | undefined })[] = [];
+try {
+  const { cores, processor, load } = machine();
+  print(`${cores} cores, ${processor ?? 'unknown'}, load ${load?.toFixed(2) ?? '?'}; medians of ${runs} runs\n`);
+  row('', 'measured', 'floor', 'ratio', 'memory');
+  for (const benchmark of all) {
+    if (names.length > 0 && !names.includes(benchmark.name)) continue;
+    for (const figure of await benchmark.measure(setting)) {
+      figures.push({ ...figure, load: machine().load });
+      show(figure);
+    }
+  }
+} finally {
+  await rm(scratch, { recursive: true, force: true });
+}
+await mkdir(dirname(options.out), { recursive: true });
+const summary = figures.map((figure) => ({
+  ...figure,
+  median: median(figure.values),
+  ...(figure.floor && { floor: { ...figure.floor, median: median(figure.floor.values) } }),
+}));
+await writeFile(options.out, `${JSON.stringify({ runs, ...machine(), figures: summary }, undefined, 2)}\n`);
+
+function show({ name, unit, values, floor, peakMemoryBytes }: Figure): void {
+  const text = (value: number) => (unit === 's' ? `${value.toFixed(3)} s` : `${Math.round(value)}/s`);
+  const measured = median(values);
+  const least = floor && median(floor.values);
+  row(
+    name,
+    text(measured),
+    least === undefined ? '' : text(least),
+    least === undefined ? '' : (measured / least).toFixed(2),
+    peakMemoryBytes === undefined ? '' : `${Math.round(peakMemoryBytes / 1e6)} MB`,
+  );
+}
+
+function row(name: string, ...cells: readonly string[]): void {
+  print(`${name.padEnd(72)}${cells.map((cell) => cell.padStart(11)).join('')}\n`);
+}
+
+function print(text: string): void {
+  process.stdout.write(text);
+}

@@ -1,0 +1,38 @@
+/** One thing that was measured several times, beside the least (or the most) that is possible on this machine. */
+export interface Figure {
+  readonly name: string;
+  readonly unit: 'requests/s' | 's';
+  readonly values: readonly number[];
+  /** Measured in the same run. */
+  readonly floor?: { readonly what: string; readonly values: readonly number[] };
+  /** The most memory that was resident in the registry, in bytes. */
+  readonly peakMemoryBytes?: number;
+}
+
+/** A benchmark: it has a name, and measures one thing or several that belong together. */
+export interface Benchmark {
+  readonly name: string;
+  measure(setting: Setting): Promise<readonly Figure[]>;
+}
+
+export interface Setting {
+  /** How often each thing is measured. */
+  readonly runs: number;
+  /** A new, empty folder, which is removed at the end. */
+  folder(): Promise<string>;
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length / 2;
+  const [low, high] = [sorted[Math.ceil(middle) - 1], sorted[Math.floor(middle)]];
+  if (low === undefined || high === undefined) throw new RangeError('nothing was measured');
+  return (low + high) / 2;
+}
+
+/** Times what `work` takes, in seconds. */
+export async function seconds(work: () => Promise<unknown>): Promise<number> {
+  const startMs = performance.now();
+  await work();
+  return (performance.now() - startMs) / 1000;
+}
