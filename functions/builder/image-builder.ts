@@ -152,8 +152,18 @@ export function imageBuilder(world: {
     return outcome.kind === 'image' && pin.stale !== undefined ? { ...outcome, stale: pin.stale } : outcome;
   }
 
+  /** The quick way for what is pulled again and again: nothing is waited for but a local folder. */
+  async function findInMemory(request: ImageRequest, reference: string): Promise<ImageOutcome | undefined> {
+    const pin = source.isLocal ? await references.pin(reference) : references.peek(reference);
+    if (pin?.kind !== 'pinned') return undefined;
+    const record = cache.peek(maker.keyOf({ request, source, revision: pin.revision }));
+    return record && { kind: 'image', image: imageOf(record), ...(pin.stale !== undefined && { stale: pin.stale }) };
+  }
+
   return {
     async build(request, reference, { signal, holdMs } = {}) {
+      const known = await findInMemory(request, reference);
+      if (known !== undefined) return known;
       // Without the caller's signal: what was begun is finished, for whoever asks next.
       const outcome = await waitFor(findOrMake(request, reference), { signal, holdMs, atAbort: 'reject' });
       return outcome ?? { kind: 'in-progress' };

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { LRUCache } from 'lru-cache';
 import { type Compressor, compressorIdentity } from '../layer/compressor.ts';
 import { defaultCommand, ENVIRONMENT } from '../layer/default-command.ts';
 import { createLayerMaker, type ImageLayer, type LayerSources, type LayerStats } from '../layer/image-layers.ts';
@@ -29,6 +30,9 @@ const ALWAYS = ['cacert', 'iana-etc'];
 
 /** nixpkgs' priority of a package that names none (`lib.meta.defaultPriority`). */
 const DEFAULT_PRIORITY = 5;
+
+/** Keys of images in memory. */
+const MAX_REMEMBERED_KEYS = 2_000;
 
 /** An image to be made. */
 export interface ImageOrder {
@@ -68,7 +72,21 @@ export function imageMaker(into: {
     return { source, revision, system, attributes, always: ALWAYS };
   };
 
+  const keys = new LRUCache<string, string>({ max: MAX_REMEMBERED_KEYS });
+
+  /** Remembered: a dozen hashes for each request are a twentieth of what a known image costs. */
   function keyOf(order: ImageOrder): string {
+    const { request, source, revision } = order;
+    const name = JSON.stringify([source.identity, revision, request.system, request.attributes]);
+    let key = keys.get(name);
+    if (key === undefined) {
+      key = computeKey(order);
+      keys.set(name, key);
+    }
+    return key;
+  }
+
+  function computeKey(order: ImageOrder): string {
     return imageKey({
       system: order.request.system,
       packages: finder.keysOf(queryOf(order)),

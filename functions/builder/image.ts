@@ -46,9 +46,17 @@ export interface Image {
 }
 
 export function imageOf(record: ImageRecord): Image {
-  const { digest, revision } = record;
-  return { mediaType: MediaType.manifest, digest, revision, bytes: Buffer.from(record.manifest) };
+  let image = images.get(record);
+  if (image === undefined) {
+    const { digest, revision, manifest } = record;
+    image = { mediaType: MediaType.manifest, digest, revision, bytes: Buffer.from(manifest) };
+    images.set(record, image);
+  }
+  return image;
 }
+
+/** A record in memory is served thousands of times a second. */
+const images = new WeakMap<ImageRecord, Image>();
 
 /** Where the record of an image lies, by its key or by the hexadecimal digits of its manifest's digest. */
 export function imageObject(name: string) {

@@ -23,6 +23,8 @@ export interface Pins {
    * @throws SourceError when the source does not answer and the reference was never pinned
    */
   pin(reference: string, options?: IoOptions): Promise<Pinned>;
+  /** As `pin`, if that costs nothing: undefined when it is not in memory, or is looked at each time. */
+  peek(reference: string): Pinned | undefined;
 }
 
 /** `pins/<key>`. */
@@ -92,12 +94,20 @@ export function pins(world: {
     }
   }
 
+  function peek(reference: string): Pinned | undefined {
+    const known = source.isLocal ? undefined : remembered.get(reference);
+    return known !== undefined && (nowMs() < known.untilMs || isForEver(known.pinned, reference))
+      ? known.pinned
+      : undefined;
+  }
+
   return {
+    peek,
     async pin(reference, options = {}) {
       // A local folder is looked at each time, which costs little: who edits it wants to see it.
-      if (source.isLocal) return lookUps(reference, (signal) => source.pin(reference, { signal }), options);
-      const known = remembered.get(reference);
-      if (known !== undefined && (nowMs() < known.untilMs || isForEver(known.pinned, reference))) return known.pinned;
+      if (source.isLocal) return source.pin(reference, options);
+      const known = peek(reference);
+      if (known !== undefined) return known;
       return lookUps(reference, (signal) => lookUp(reference, signal), options);
     },
   };

@@ -87,7 +87,8 @@ export function handler(world: {
     const target = request.originalUrl ?? request.url ?? '/';
     const gone = new AbortController();
     response.once('close', () => {
-      gone.abort();
+      // After a whole answer nobody listens to the signal, and its reason, an error with a stack, would be made in vain.
+      if (!response.writableFinished) gone.abort();
     });
     const { signal } = gone;
     try {

@@ -47,7 +47,7 @@ export function route(method: string, target: string): Route {
   const query = () => new URLSearchParams(question === -1 ? '' : target.slice(question));
   switch (endpoint) {
     case 'manifests':
-      return { kind: 'manifest', repository, reference: last, hints: hintsOf(query()) };
+      return { kind: 'manifest', repository, reference: last, hints: question === -1 ? NO_HINTS : hintsOf(query()) };
     case 'blobs':
       return { kind: 'blob', repository, digest: last };
     case 'referrers':
@@ -58,6 +58,8 @@ export function route(method: string, target: string): Route {
       return { kind: 'no-endpoint' };
   }
 }
+
+const NO_HINTS: PullHints = { hop: 0, buildFailed: false };
 
 function hintsOf(query: URLSearchParams): PullHints {
   const hop = query.get('hop') ?? '';
