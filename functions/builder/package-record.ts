@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { treeSchema } from '../layer/tree.ts';
+import { treeSchema } from '../layer/tree-schema.ts';
 import type { RefusedAttribute, UnknownAttribute } from '../nix/resolve.ts';
 import { type ClosurePath, storePathSchema } from '../nix/store-path.ts';
 import type { System } from '../oci/platform.ts';

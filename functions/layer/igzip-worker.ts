@@ -2,13 +2,14 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, constants, openSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
-import { Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { Chunks } from './compressor.ts';
+import type { Chunks, ThreadInput } from './compressor.ts';
 import { CompressorError } from './compressor-error.ts';
-import { feed } from './feed.ts';
+import { type PipeInput, pipeInput } from './pipe-input.ts';
+import { type PipeOutput, pipeOutput } from './pipe-output.ts';
 
 /**
  * A shell that starts one compressor after the other, each between two named pipes. A large process should not start
@@ -41,11 +42,12 @@ export interface IgzipWorker {
   readonly usable: boolean;
 
   /**
-   * Makes one gzip member. When the generator has returned or thrown, igzip has ended.
+   * Makes one gzip member, of which each chunk is valid until the next is asked for. When the generator has returned or
+   * thrown, igzip has ended.
    *
    * @throws CompressorError, the source's error, or the reason of the signal
    */
-  compress(chunks: Chunks, signal: AbortSignal | undefined): AsyncGenerator<Buffer, void, void>;
+  compress(input: Chunks | ThreadInput, signal: AbortSignal | undefined): AsyncGenerator<Buffer, void, void>;
 }
 
 export async function startIgzipWorker(command: string, level: number): Promise<IgzipWorker> {
@@ -81,7 +83,7 @@ export async function startIgzipWorker(command: string, level: number): Promise<
   }
 
   /** Both pipes, when igzip has them, too. */
-  async function openPipes(): Promise<{ input: Socket; output: Socket }> {
+  async function openPipes(input: Chunks | ThreadInput): Promise<{ input: PipeInput; output: PipeOutput }> {
     await expect('ready');
     const [inPath, outPath] = [join(folder, 'in'), join(folder, 'out')];
     const output = openSync(outPath, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -90,11 +92,7 @@ export async function startIgzipWorker(command: string, level: number): Promise<
     try {
       shell.stdin.write('start\n');
       await expect('open');
-      const input = openSync(inPath, constants.O_WRONLY | constants.O_NONBLOCK);
-      return {
-        input: new Socket({ fd: input, readable: false, writable: true }),
-        output: new Socket({ fd: output, readable: true, writable: false }),
-      };
+      return { input: pipeInput(inPath, input), output: pipeOutput(output) };
     } catch (error) {
       closeSync(output);
       throw error;
@@ -103,38 +101,32 @@ export async function startIgzipWorker(command: string, level: number): Promise<
     }
   }
 
-  async function* compress(chunks: Chunks, signal: AbortSignal | undefined): AsyncGenerator<Buffer, void, void> {
+  async function* compress(
+    input: Chunks | ThreadInput,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<Buffer, void, void> {
     hold(true);
     usable = false;
-    const { input, output } = await openPipes().catch(async (error: unknown) => {
+    const pipes = await openPipes(input).catch(async (error: unknown) => {
       await retire();
       throw error;
     });
     const stop = (): void => {
-      input.destroy();
-      output.destroy();
+      pipes.input.stop();
+      pipes.output.destroy();
     };
     signal?.addEventListener('abort', stop, { once: true });
-    const source = { failed: false };
-    async function* watched(): AsyncGenerator<Uint8Array, void, void> {
-      try {
-        yield* chunks;
-      } catch (error) {
-        source.failed = true;
-        throw error;
-      }
-    }
-    const fed = feed(input, watched()).finally(() => {
-      input.destroy();
-    });
+    const fed = pipes.input.feed();
     const settled = Promise.allSettled([fed]);
     try {
       signal?.throwIfAborted();
-      for await (const chunk of output) yield chunk as Buffer;
+      yield* pipes.output.pieces;
       await settled;
       const status = await said();
       // The first cause: a compressor that failed breaks the pipe that it is fed by.
-      if (!source.failed && status !== '0') throw new CompressorError(command, `exited with ${status}`, stderr);
+      if (!pipes.input.sourceFailed && status !== '0') {
+        throw new CompressorError(command, `exited with ${status}`, stderr);
+      }
       await fed;
       usable = true;
     } catch (error) {

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { promisify } from 'node:util';
-import type { Chunks, Compressor } from './compressor.ts';
+import { type Chunks, type Compressor, isThreadInput, SMALL_BYTES, type ThreadInput } from './compressor.ts';
 import { CompressorMissingError } from './compressor-error.ts';
 import { type IgzipWorker, startIgzipWorker } from './igzip-worker.ts';
 import { gzipOnce, ZLIB_LEVEL, ZLIB_VERSION } from './zlib-compressor.ts';
@@ -12,13 +12,8 @@ const INSTALL = 'apt-get install isal';
 const LEVEL = 2;
 
 /**
- * Input up to this length is compressed by zlib in this process: to start another takes about 3 ms of processor time,
- * in which zlib compresses this much. The length decides, never the load, so equal input has equal bytes.
- */
-export const SMALL_BYTES = 256 * 1024;
-
-/**
- * The gzip of Intel's ISA-L. As many as there are cores are ready from the start, before this process has grown.
+ * The gzip of Intel's ISA-L. Two for each core are ready from the start, before this process has grown: one that reads
+ * its input, and one whose output is still on its way.
  *
  * @throws CompressorMissingError when it is not installed
  */
@@ -28,15 +23,42 @@ export async function igzipCompressor({
 }: { readonly command?: string | undefined; readonly signal?: AbortSignal | undefined } = {}): Promise<Compressor> {
   const version = await igzipVersion(command, signal);
   const idle: IgzipWorker[] = await Promise.all(
-    Array.from({ length: availableParallelism() }, () => startIgzipWorker(command, LEVEL)),
+    Array.from({ length: 2 * availableParallelism() }, () => startIgzipWorker(command, LEVEL)),
   );
 
-  async function* compressLarge(chunks: Chunks, stop: AbortSignal | undefined): AsyncGenerator<Buffer, void, void> {
+  async function* compressLarge(
+    input: Chunks | ThreadInput,
+    stop: AbortSignal | undefined,
+  ): AsyncGenerator<Buffer, void, void> {
     const worker = idle.pop() ?? (await startIgzipWorker(command, LEVEL));
     try {
-      yield* worker.compress(chunks, stop);
+      yield* worker.compress(input, stop);
     } finally {
       if (worker.usable) idle.push(worker);
+    }
+  }
+
+  async function* compressChunks(chunks: Chunks, stop: AbortSignal | undefined): AsyncGenerator<Buffer, void, void> {
+    const source = iterate(chunks);
+    try {
+      const start: Buffer[] = [];
+      let startBytes = 0;
+      for (;;) {
+        stop?.throwIfAborted();
+        const next = await source.next();
+        if (next.done) {
+          yield await gzipOnce(Buffer.concat(start));
+          return;
+        }
+        startBytes += next.value.length;
+        if (startBytes > SMALL_BYTES) {
+          yield* compressLarge(resumed(start, next.value, source), stop);
+          return;
+        }
+        start.push(Buffer.from(next.value));
+      }
+    } finally {
+      await source.return(undefined);
     }
   }
 
@@ -46,28 +68,10 @@ export async function igzipCompressor({
     level: LEVEL,
     architecture: process.arch,
 
-    async *compress(chunks, options = {}) {
-      const source = iterate(chunks);
-      try {
-        const start: Buffer[] = [];
-        let startBytes = 0;
-        for (;;) {
-          options.signal?.throwIfAborted();
-          const next = await source.next();
-          if (next.done) {
-            yield await gzipOnce(Buffer.concat(start));
-            return;
-          }
-          startBytes += next.value.length;
-          if (startBytes > SMALL_BYTES) {
-            yield* compressLarge(resumed(start, next.value, source), options.signal);
-            return;
-          }
-          start.push(Buffer.from(next.value));
-        }
-      } finally {
-        await source.return(undefined);
-      }
+    async *compress(input, { signal } = {}) {
+      if (!isThreadInput(input)) yield* compressChunks(input, signal);
+      else if (input.smallBytes === undefined) yield* compressLarge(input, signal);
+      else yield await input.gzip(ZLIB_LEVEL);
     },
   };
 }

@@ -1,5 +1,3 @@
-import { availableParallelism } from 'node:os';
-import pLimit from 'p-limit';
 import type { ClosurePath, StorePath } from '../nix/store-path.ts';
 import { type Descriptor, MediaType } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -13,6 +11,7 @@ import { planLayers } from './plan.ts';
 import type { RecordedBlob } from './recorded-blob.ts';
 import { publishRootLayer } from './root-layer.ts';
 import type { RootDirectory } from './root-node.ts';
+import { weightedLimit } from './weighted-limit.ts';
 
 /** A layer as a manifest and an image config name it. */
 export interface ImageLayer {
@@ -58,11 +57,12 @@ export type LayerMaker = (
  *
  * What it throws: what createPacker and createJoiner name; the first failure.
  */
-export function createLayerMaker(
-  into: { readonly store: BlobStore; readonly known: KnownBlobs; readonly compressor: Compressor },
-  { concurrency = PATHS_PER_CORE * availableParallelism() }: { readonly concurrency?: number | undefined } = {},
-): LayerMaker {
-  const limit = pLimit(concurrency);
+export function createLayerMaker(into: {
+  readonly store: BlobStore;
+  readonly known: KnownBlobs;
+  readonly compressor: Compressor;
+}): LayerMaker {
+  const limit = weightedLimit(MAX_BYTES_IN_FLIGHT);
   const pack = createPacker(into);
   const join = createJoiner(into);
 
@@ -72,22 +72,34 @@ export function createLayerMaker(
     const joins = new Set<ObjectKey>();
     let layersJoined = 0;
 
+    function pathOf(path: StorePath): ClosurePath {
+      const found = byPath.get(path);
+      if (found === undefined) throw new RangeError(`${path} is planned but not in the closure`);
+      return found;
+    }
+    /** The largest first, so that the last one to end is a small one. */
+    const joinedThenLargest = (a: readonly StorePath[], b: readonly StorePath[]): number => {
+      const [isJoinedA, isJoinedB] = [a.length > 1, b.length > 1];
+      return Number(isJoinedB) - Number(isJoinedA) || sum(b.map(sizeOf)) - sum(a.map(sizeOf));
+    };
+    function sizeOf(path: StorePath): number {
+      return pathOf(path).narSizeBytes;
+    }
     function forget(one: PackedPath | undefined): void {
       if (one) into.known.forget(one.digest);
     }
     async function packOne(path: ClosurePath, stop: AbortSignal): Promise<void> {
       packed.set(path.path, await pack(path, { location: locationOf?.(path.path), signal: stop }));
     }
-    const packAll = (paths: readonly ClosurePath[]): Promise<unknown> =>
-      // The largest first, so that the last one to end is a small one.
+    const packAll = (paths: readonly ClosurePath[], stop: AbortSignal): Promise<unknown> =>
       together(
-        [...paths].sort((a, b) => b.narSizeBytes - a.narSizeBytes || (a.path < b.path ? -1 : 1)),
-        (path, stop) => limit(() => packOne(path, stop)),
-        signal,
+        paths.toSorted((a, b) => b.narSizeBytes - a.narSizeBytes || (a.path < b.path ? -1 : 1)),
+        (path, stopAll) => limit(bytesInFlight(path), () => packOne(path, stopAll)),
+        stop,
       );
     const joinGroup = async (group: readonly StorePath[], stop: AbortSignal): Promise<Layer> => {
       const members = group.map((path) => packed.get(path)?.value).filter((one) => one !== undefined);
-      const { value, made, key } = await limit(() => join(members, { signal: stop }));
+      const { value, made, key } = await join(members, { signal: stop });
       if (made) layersJoined++;
       if (key !== undefined) joins.add(key);
       return value;
@@ -99,15 +111,32 @@ export function createLayerMaker(
         // It was there within the last hour. Where one is gone, others may be: the packer looks again for all of them.
         if (!(error instanceof BlobGoneError)) throw error;
         for (const path of group) forget(packed.get(path)?.value);
-        const paths = group.map((path) => byPath.get(path)).filter((one) => one !== undefined);
-        await together(paths, (path, stopAgain) => limit(() => packOne(path, stopAgain)), stop);
+        await packAll(group.map(pathOf), stop);
         return joinGroup(group, stop);
       }
     };
 
-    await packAll([...byPath.values()]);
-    const pathLayers = await together(planLayers(closure), joinOrPackAgain, signal);
-    const layers = [...pathLayers, await publishRootLayer(into, root, { signal })];
+    const layerOf = async (group: readonly StorePath[], stop: AbortSignal): Promise<Layer> => {
+      await packAll(group.map(pathOf), stop);
+      return joinOrPackAgain(group, stop);
+    };
+
+    const groups = planLayers(closure);
+    const made = new Map<readonly StorePath[], Layer>();
+    const [rootLayer] = await together<(stop: AbortSignal) => Promise<Layer>, Layer>(
+      [
+        (stop) => publishRootLayer(into, root, { signal: stop }),
+        // What is joined has to wait for its last path, and goes on while the others are packed.
+        ...groups.toSorted(joinedThenLargest).map((group) => async (stop: AbortSignal) => {
+          const layer = await layerOf(group, stop);
+          made.set(group, layer);
+          return layer;
+        }),
+      ],
+      (work, stop) => work(stop),
+      signal,
+    );
+    const layers = [...groups.map((group) => made.get(group)), rootLayer].filter((layer) => layer !== undefined);
     const now = [...packed.values()].filter(({ made }) => made).map(({ value }) => value);
     return {
       layers: layers.map(({ digest, sizeBytes, diffId }) => ({
@@ -132,8 +161,21 @@ export function createLayerMaker(
   };
 }
 
-/** One more than the cores is not enough to keep them busy while others wait for the disk. */
-const PATHS_PER_CORE = 2;
+/**
+ * What paths on their way to the store may keep in memory together. It bounds what is on its way, not what is packed at
+ * once: that the threads which read bound, and while one path's bytes are synced to the disk others are packed.
+ */
+const MAX_BYTES_IN_FLIGHT = 96 * 1024 * 1024;
+
+/** The most that one of them keeps: a bucket holds this much of an upload until it is confirmed. */
+const MAX_BYTES_OF_PATH = 16 * 1024 * 1024;
+
+/** The least: what an open stream takes. */
+const MIN_BYTES_OF_PATH = 512 * 1024;
+
+function bytesInFlight({ narSizeBytes }: ClosurePath): number {
+  return Math.max(MIN_BYTES_OF_PATH, Math.min(MAX_BYTES_OF_PATH, narSizeBytes));
+}
 
 /** Does all at once; on the first failure the others are aborted and waited for, and it is thrown. */
 async function together<T, R>(

@@ -1,4 +1,3 @@
-import { createHash, type Hash } from 'node:crypto';
 import { z } from 'zod';
 import type { ClosurePath } from '../nix/store-path.ts';
 import { type Digest, digestFromHex } from '../oci/digest.ts';
@@ -9,11 +8,11 @@ import { keyHash } from '../storage/record.ts';
 import { type Compressor, compressorIdentity } from './compressor.ts';
 import { bytesSchema, digestSchema } from './digest-schema.ts';
 import { FRAME_VERSION, HEAD, TAIL } from './frame.ts';
-import { memberTar } from './member-tar.ts';
 import { publishBlob } from './publish-blob.ts';
 import { findOrMake, type RecordedBlob } from './recorded-blob.ts';
 import { sharedWork } from './shared-work.ts';
-import { type ByteString, byteString, readTree } from './tree.ts';
+import { sharedTarThreads, type TarThreads } from './tar-threads.ts';
+import { type ByteString, byteString } from './tree.ts';
 
 /** Version of the record below and of how a member is made. */
 const FORMAT = 1;
@@ -63,8 +62,10 @@ export function createPacker(into: {
   readonly store: BlobStore;
   readonly known: KnownBlobs;
   readonly compressor: Compressor;
+  /** What reads store paths; the threads that all of this process share, unless others are given. */
+  readonly threads?: TarThreads | undefined;
 }): Packer {
-  const { store, known, compressor } = into;
+  const { store, known, compressor, threads = sharedTarThreads() } = into;
   const share = sharedWork<RecordedBlob<PackedPath>>();
 
   return ({ path, narHash }, { location = path, signal } = {}) => {
@@ -78,51 +79,48 @@ export function createPacker(into: {
     const at = { store, known, key: objectKey('contents', name), schema: packedPathSchema };
     return share(
       name,
-      (stop) => findOrMake(at, () => pack(into, path.slice(1), byteString(location), stop), { signal: stop }),
+      (stop) =>
+        findOrMake(at, () => pack({ store, compressor, threads }, path.slice(1), byteString(location), stop), {
+          signal: stop,
+        }),
       { signal },
     );
   };
 }
 
 async function pack(
-  { store, compressor }: { readonly store: BlobStore; readonly compressor: Compressor },
+  {
+    store,
+    compressor,
+    threads,
+  }: { readonly store: BlobStore; readonly compressor: Compressor; readonly threads: TarThreads },
   name: ByteString,
   location: ByteString,
   signal: AbortSignal,
 ): Promise<PackedPath> {
-  const tree = await readTree(location, { signal });
-  const uncompressed = createHash('sha256').update(HEAD.tar);
-  let uncompressedBytes = HEAD.tar.length + TAIL.tar.length;
+  const tar = await threads.open({ name, location }, { signal });
   let memberBytes = 0;
-
-  function* tar(): Generator<Buffer, void, void> {
-    for (const chunk of memberTar(name, location, tree)) {
-      uncompressed.update(chunk);
-      uncompressedBytes += chunk.length;
-      yield chunk;
-    }
-    uncompressed.update(TAIL.tar);
-  }
   async function* layer(): AsyncGenerator<Buffer, void, void> {
     yield HEAD.gzip;
-    for await (const chunk of compressor.compress(tar(), { signal })) {
+    for await (const chunk of compressor.compress(tar, { signal })) {
       memberBytes += chunk.length;
       yield chunk;
     }
     yield TAIL.gzip;
   }
 
-  const blob = await publishBlob(store, layer(), { signal });
-  return {
-    format: FORMAT,
-    ...blob,
-    diffId: diffIdOf(uncompressed),
-    uncompressedBytes,
-    memberOffset: HEAD.gzip.length,
-    memberBytes,
-  };
-}
-
-function diffIdOf(hash: Hash): Digest {
-  return digestFromHex(hash.digest('hex'));
+  try {
+    const blob = await publishBlob(store, layer(), { signal });
+    const { sha256, uncompressedBytes } = tar.totals();
+    return {
+      format: FORMAT,
+      ...blob,
+      diffId: digestFromHex(sha256),
+      uncompressedBytes,
+      memberOffset: HEAD.gzip.length,
+      memberBytes,
+    };
+  } finally {
+    await tar.close();
+  }
 }

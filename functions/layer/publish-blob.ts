@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { pipeline } from 'node:stream/promises';
 import { type Digest, digestFromHex } from '../oci/digest.ts';
 import type { BlobStore, IoOptions } from '../storage/blob-store.ts';
 import { blobKey } from '../storage/known-blobs.ts';
+import { feed } from './feed.ts';
 
 export interface PublishedBlob {
   readonly digest: Digest;
@@ -12,6 +12,8 @@ export interface PublishedBlob {
 /**
  * Streams a blob into the store and publishes it under its digest. When anything fails, nothing is readable and
  * nothing is staged.
+ *
+ * @param chunks each may be valid only until the next is asked for
  */
 export async function publishBlob(
   store: BlobStore,
@@ -20,16 +22,16 @@ export async function publishBlob(
 ): Promise<PublishedBlob> {
   const sha256 = createHash('sha256');
   let sizeBytes = 0;
+  const staging = await store.stage({ signal });
   async function* counted(): AsyncGenerator<Buffer, void, void> {
     for await (const chunk of chunks) {
       sha256.update(chunk);
       sizeBytes += chunk.length;
-      yield chunk;
+      yield staging.releasesChunks ? chunk : Buffer.from(chunk);
     }
   }
-  const staging = await store.stage({ signal });
   try {
-    await pipeline(counted, staging.writable, { signal });
+    await feed(staging.writable, counted());
     const digest = digestFromHex(sha256.digest('hex'));
     const key = blobKey(digest);
     if ((await staging.publish(key, { signal })) === 'replaced') {
@@ -38,7 +40,7 @@ export async function publishBlob(
     return { digest, sizeBytes };
   } catch (error) {
     await staging.discard();
-    // The pipeline's own AbortError hides why.
+    // The stream's own AbortError hides why.
     signal?.throwIfAborted();
     throw error;
   }

@@ -1,6 +1,5 @@
 import { lstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { z } from 'zod';
 
 /**
  * A name, path or link target as the bytes that the kernel knows, one character (U+0000 to U+00FF) for each byte:
@@ -46,49 +45,19 @@ export function byteString(text: string): ByteString {
   return Buffer.from(text).toString('latin1');
 }
 
-const NAME = /^[^\0/]+$/;
-const BYTES = /^[^\0\u0100-\uffff]+$/;
-
-/** A tree in its JSON form, which is the form in memory. Hand-written: records list tens of thousands of names. */
-export const treeSchema: z.ZodType<Tree> = z.custom<Tree>((json) => isTree(json), 'not the tree of a store path');
-
-function isTree(json: unknown): boolean {
-  if (typeof json !== 'object' || json === null) return false;
-  if ('entries' in json) {
-    if (!Array.isArray(json.entries)) return false;
-    let previous = '';
-    for (const entry of json.entries as unknown[]) {
-      if (!Array.isArray(entry) || entry.length !== 2) return false;
-      const [name, tree] = entry as [unknown, unknown];
-      if (typeof name !== 'string' || name <= previous || !isName(name) || !isTree(tree)) return false;
-      previous = name;
-    }
-    return true;
-  }
-  if ('target' in json) return typeof json.target === 'string' && BYTES.test(json.target);
-  return (
-    'size' in json &&
-    Number.isSafeInteger(json.size) &&
-    (json.size as number) >= 0 &&
-    (!('executable' in json) || json.executable === true)
-  );
-}
-
-function isName(name: string): boolean {
-  return NAME.test(name) && BYTES.test(name) && name !== '.' && name !== '..';
-}
-
 /** A store path holds something that no layer can hold, or changed while it was read. */
 export class StorePathError extends Error {
   readonly code = 'STORE_PATH';
   override readonly name = 'StorePathError';
   readonly location: string;
+  readonly problem: string;
 
   /** @param problem what is wrong with it, to be read after its name */
   constructor(location: ByteString, problem: string) {
     const readable = bytesOf(location).toString();
     super(`${readable} ${problem}`);
     this.location = readable;
+    this.problem = problem;
   }
 }
 
@@ -96,9 +65,12 @@ export class StorePathError extends Error {
 export class StorePathMissingError extends Error {
   readonly code = 'STORE_PATH_MISSING';
   override readonly name = 'StorePathMissingError';
+  readonly location: string;
 
   constructor(location: ByteString) {
-    super(`${bytesOf(location).toString()} is not on this machine`);
+    const readable = bytesOf(location).toString();
+    super(`${readable} is not on this machine`);
+    this.location = readable;
   }
 }
 
@@ -119,7 +91,7 @@ const ENTRIES_PER_TURN = 400;
  */
 export async function readTree(
   location: ByteString,
-  options: { readonly signal?: AbortSignal | undefined } = {},
+  options: { readonly signal?: Pick<AbortSignal, 'throwIfAborted'> | undefined } = {},
 ): Promise<Tree> {
   let sinceTurn = 0;
 

@@ -1,6 +1,6 @@
 import { promisify } from 'node:util';
 import { createGzip, gzip } from 'node:zlib';
-import type { Compressor } from './compressor.ts';
+import { type Compressor, isThreadInput } from './compressor.ts';
 import { feed } from './feed.ts';
 
 /**
@@ -23,8 +23,12 @@ export function zlibCompressor(): Compressor {
     level: ZLIB_LEVEL,
     architecture: process.arch,
 
-    async *compress(chunks, { signal } = {}) {
+    async *compress(input, { signal } = {}) {
       signal?.throwIfAborted();
+      if (isThreadInput(input) && input.smallBytes !== undefined) {
+        yield await input.gzip(ZLIB_LEVEL);
+        return;
+      }
       const stream = createGzip({ level: ZLIB_LEVEL, chunkSize: OUTPUT_CHUNK_BYTES });
       const stop = (error: unknown): void => {
         stream.destroy(error instanceof Error ? error : new Error(String(error)));
@@ -33,7 +37,7 @@ export function zlibCompressor(): Compressor {
         stop(signal?.reason);
       };
       signal?.addEventListener('abort', onAbort, { once: true });
-      const fed = feed(stream, chunks).catch(stop);
+      const fed = feed(stream, input).catch(stop);
       try {
         for await (const chunk of stream) yield chunk as Buffer;
       } finally {

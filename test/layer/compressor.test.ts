@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
-import type { Chunks, Compressor } from '../../functions/layer/compressor.ts';
+import { type Chunks, type Compressor, SMALL_BYTES } from '../../functions/layer/compressor.ts';
 import { CompressorError, CompressorMissingError } from '../../functions/layer/compressor-error.ts';
 import { findCompressor } from '../../functions/layer/find-compressor.ts';
 import { storedMember } from '../../functions/layer/gzip-member.ts';
-import { igzipCompressor, SMALL_BYTES } from '../../functions/layer/igzip.ts';
+import { igzipCompressor } from '../../functions/layer/igzip.ts';
 import { sha256, temporaryFolder } from './fixture.ts';
 
 /** Looks random and is always the same; half of it can be compressed. */
@@ -35,7 +35,7 @@ function* cut(bytes: Buffer, length: number): Generator<Buffer> {
 
 async function compressed(compressor: Compressor, chunks: Chunks, signal?: AbortSignal): Promise<Buffer> {
   const parts: Buffer[] = [];
-  for await (const part of compressor.compress(chunks, { signal })) parts.push(part);
+  for await (const part of compressor.compress(chunks, { signal })) parts.push(Buffer.from(part));
   return Buffer.concat(parts);
 }
 

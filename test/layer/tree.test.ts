@@ -3,7 +3,8 @@ import { execFileSync } from 'node:child_process';
 import { linkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { byteString, readTree, StorePathError, treeSchema } from '../../functions/layer/tree.ts';
+import { treeSchema } from '../../functions/layer/tree-schema.ts';
+import { byteString, readTree, StorePathError } from '../../functions/layer/tree.ts';
 import { link, program, temporaryFolder, treeOf, write } from './fixture.ts';
 
 const folder = temporaryFolder();
