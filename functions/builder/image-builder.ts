@@ -20,6 +20,8 @@ import { waitFor } from './wait-for.ts';
 export interface ImageBuilder {
   /** The image that a request means at a reference. A build goes on when its callers leave. */
   build(request: ImageRequest, reference: string, options?: BuildOptions): Promise<ImageOutcome>;
+  /** The same if it is in this process's memory. */
+  peek(request: ImageRequest, reference: string): Extract<ImageOutcome, { kind: 'image' }> | undefined;
   /** An image that was made before; undefined when no image has this digest. */
   findByDigest(digest: Digest, options?: IoOptions): Promise<Image | undefined>;
   /** A client asked for a blob that is not there: images that name it are forgotten, so that the next pull mends them. */
@@ -152,18 +154,15 @@ export function imageBuilder(world: {
     return outcome.kind === 'image' && pin.stale !== undefined ? { ...outcome, stale: pin.stale } : outcome;
   }
 
-  /** The quick way for what is pulled again and again: nothing is waited for but a local folder. */
-  async function findInMemory(request: ImageRequest, reference: string): Promise<ImageOutcome | undefined> {
-    const pin = source.isLocal ? await references.pin(reference) : references.peek(reference);
-    if (pin?.kind !== 'pinned') return undefined;
-    const record = cache.peek(maker.keyOf({ request, source, revision: pin.revision }));
-    return record && { kind: 'image', image: imageOf(record), ...(pin.stale !== undefined && { stale: pin.stale }) };
-  }
-
   return {
+    peek(request, reference) {
+      const pin = references.peek(reference);
+      if (pin?.kind !== 'pinned') return undefined;
+      const record = cache.peek(maker.keyOf({ request, source, revision: pin.revision }));
+      return record && { kind: 'image', image: imageOf(record), ...(pin.stale !== undefined && { stale: pin.stale }) };
+    },
+
     async build(request, reference, { signal, holdMs } = {}) {
-      const known = await findInMemory(request, reference);
-      if (known !== undefined) return known;
       // Without the caller's signal: what was begun is finished, for whoever asks next.
       const outcome = await waitFor(findOrMake(request, reference), { signal, holdMs, atAbort: 'reject' });
       return outcome ?? { kind: 'in-progress' };

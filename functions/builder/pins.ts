@@ -23,7 +23,7 @@ export interface Pins {
    * @throws SourceError when the source does not answer and the reference was never pinned
    */
   pin(reference: string, options?: IoOptions): Promise<Pinned>;
-  /** As `pin`, if that costs nothing: undefined when it is not in memory, or is looked at each time. */
+  /** As `pin`, where that takes no time: undefined when the source or the store has to be asked. */
   peek(reference: string): Pinned | undefined;
 }
 
@@ -95,7 +95,8 @@ export function pins(world: {
   }
 
   function peek(reference: string): Pinned | undefined {
-    const known = source.isLocal ? undefined : remembered.get(reference);
+    if (source.isLocal) return source.peek?.(reference);
+    const known = remembered.get(reference);
     return known !== undefined && (nowMs() < known.untilMs || isForEver(known.pinned, reference))
       ? known.pinned
       : undefined;

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
+import type { ManifestOutcome } from '../registry/outcome.ts';
 import type { Registry } from '../registry/registry.ts';
 import { SourceError } from '../nix/source.ts';
 import { type Answer, BodyGoneError, send } from './answer.ts';
@@ -37,38 +38,47 @@ export function handler(world: {
   const { registry, log } = world;
 
   /** PROTOCOL: no answer of a pull may take longer than clients wait for headers; the last hop may, for those without a limit. */
-  async function pullAnswer(request: IncomingMessage, at: Extract<Route, { kind: 'manifest' }>, signal: AbortSignal) {
+  function pullAnswer(request: IncomingMessage, at: Extract<Route, { kind: 'manifest' }>, signal: AbortSignal) {
     const { repository, reference, hints } = at;
     const isLast = hints.buildFailed || hints.hop >= LAST_HOP;
     const holdMs = isLast ? undefined : world.holdMs;
-    const outcome = await registry.resolveManifest(repository, reference, { signal, holdMs });
-    if (!isLast && outcome.kind === 'in-progress') return hopAnswer(repository, reference, hints.hop + 1);
-    if (!isLast && isBuildFailure(outcome)) return buildFailedHopAnswer(repository, reference, outcome);
-    return manifestAnswer(outcome, request.headers['if-none-match']);
+    const resolving = registry.resolveManifest(repository, reference, { signal, holdMs });
+    return resolving instanceof Promise ? resolving.then(answer) : answer(resolving);
+
+    function answer(outcome: ManifestOutcome): Answer {
+      if (!isLast && outcome.kind === 'in-progress') return hopAnswer(repository, reference, hints.hop + 1);
+      if (!isLast && isBuildFailure(outcome)) return buildFailedHopAnswer(repository, reference, outcome);
+      return manifestAnswer(outcome, request.headers['if-none-match']);
+    }
   }
 
-  async function answerTo(request: IncomingMessage, at: Route, signal: AbortSignal): Promise<Answer> {
-    const ifNoneMatch = request.headers['if-none-match'];
+  async function blobAnswerTo(request: IncomingMessage, at: Extract<Route, { kind: 'blob' }>, signal: AbortSignal) {
+    const outcome = await registry.findBlob(at.repository, at.digest, { signal });
+    // A URL that is signed for GET refuses HEAD.
+    if (outcome.kind === 'redirect' && request.method === 'GET') {
+      return redirectAnswer(outcome.digest, await outcome.location());
+    }
+    return blobAnswer(outcome, request.headers.range, request.headers['if-none-match']);
+  }
+
+  async function tagsAnswerTo({ repository, query }: Extract<Route, { kind: 'tags' }>, signal: AbortSignal) {
+    const n = query.get('n');
+    const last = query.get('last');
+    if (n !== null && !/^\d{1,9}$/.test(n)) return badPageAnswer();
+    const page = { ...(n !== null && { n: Number(n) }), ...(last !== null && { last }) };
+    return tagsAnswer(await registry.listTags(repository, page, { signal }));
+  }
+
+  function answerTo(request: IncomingMessage, at: Route, signal: AbortSignal): Answer | Promise<Answer> {
     switch (at.kind) {
       case 'base':
         return baseAnswer();
       case 'manifest':
         return pullAnswer(request, at, signal);
-      case 'blob': {
-        const outcome = await registry.findBlob(at.repository, at.digest, { signal });
-        // A URL that is signed for GET refuses HEAD.
-        if (outcome.kind === 'redirect' && request.method === 'GET') {
-          return redirectAnswer(outcome.digest, await outcome.location());
-        }
-        return blobAnswer(outcome, request.headers.range, ifNoneMatch);
-      }
-      case 'tags': {
-        const n = at.query.get('n');
-        const last = at.query.get('last');
-        if (n !== null && !/^\d{1,9}$/.test(n)) return badPageAnswer();
-        const page = { ...(n !== null && { n: Number(n) }), ...(last !== null && { last }) };
-        return tagsAnswer(await registry.listTags(at.repository, page, { signal }));
-      }
+      case 'blob':
+        return blobAnswerTo(request, at, signal);
+      case 'tags':
+        return tagsAnswerTo(at, signal);
       case 'referrers':
         return referrersAnswer(registry.listReferrers(at.repository, at.digest), at.query.has('artifactType'));
       case 'unsupported-method':
@@ -92,7 +102,8 @@ export function handler(world: {
     });
     const { signal } = gone;
     try {
-      const answer = await answerTo(request, route(request.method ?? 'GET', target), signal);
+      const answering = answerTo(request, route(request.method ?? 'GET', target), signal);
+      const answer = answering instanceof Promise ? await answering : answering;
       await send(request, response, answer, signal);
     } catch (error) {
       if (signal.aborted) return; // Nobody is there to be told.

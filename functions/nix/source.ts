@@ -24,6 +24,8 @@ export interface PackageSource {
    * @throws SourceError when the source does not answer
    */
   pin(reference: string, options?: { signal?: AbortSignal | undefined }): Promise<Pin>;
+  /** As `pin`, where that takes no time: undefined when it would. */
+  peek?(reference: string): Pin | undefined;
   /** The package set at a revision that {@link pin} gave. */
   at(revision: string): NixSource;
   /**

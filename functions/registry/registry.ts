@@ -1,8 +1,14 @@
-import { parseImageName } from '../builder/image-request.ts';
+import { type ImageRequest, parseImageName } from '../builder/image-request.ts';
 import type { BuildOptions, ImageBuilder } from '../builder/image-builder.ts';
 import { MediaType } from '../oci/descriptor.ts';
-import { parseDigest } from '../oci/digest.ts';
-import { MAX_REPOSITORY_CHARACTERS, parseReference, parseRepositoryName } from '../oci/reference.ts';
+import { type Digest, parseDigest } from '../oci/digest.ts';
+import {
+  MAX_REPOSITORY_CHARACTERS,
+  parseReference,
+  parseRepositoryName,
+  type RepositoryName,
+  type Tag,
+} from '../oci/reference.ts';
 import type { BlobStore, IoOptions } from '../storage/blob-store.ts';
 import { blobKey, type KnownBlobs } from '../storage/known-blobs.ts';
 import type { UrlSigner } from '../storage/signing.ts';
@@ -11,8 +17,15 @@ import type { PulledTags } from './tags.ts';
 
 /** The use cases of a pull registry (distribution-spec 1.1), in strings as they came and outcomes as they are. */
 export interface Registry {
-  /** The manifest of a tag, built while the caller waits when it has to be, or of a digest. */
-  resolveManifest(repository: string, reference: string, options?: BuildOptions): Promise<ManifestOutcome>;
+  /**
+   * The manifest of a tag, built while the caller waits when it has to be, or of a digest. What is known is given at once:
+   * under functions-framework, which watches every promise, a dozen of them would take as long as all the rest.
+   */
+  resolveManifest(
+    repository: string,
+    reference: string,
+    options?: BuildOptions,
+  ): ManifestOutcome | Promise<ManifestOutcome>;
   findBlob(repository: string, digest: string, options?: IoOptions): Promise<BlobOutcome>;
   /** @param page `n`: at most so many, all when absent; `last`: only those behind it, whether or not it exists */
   listTags(repository: string, page: { n?: number; last?: string }, options?: IoOptions): Promise<TagsOutcome>;
@@ -33,29 +46,35 @@ export function registry(world: {
   readonly signer?: UrlSigner | undefined;
 }): Registry {
   const { store, images, tags, known, signer } = world;
+
+  async function findByDigest(digest: Digest, options: IoOptions): Promise<ManifestOutcome> {
+    const image = await images.findByDigest(digest, options);
+    if (image !== undefined) return { kind: 'manifest', image };
+    return { kind: 'manifest-unknown', message: `no image here has the digest ${digest}; pull its tag first` };
+  }
+
+  async function build(repository: RepositoryName, request: ImageRequest, tag: Tag, options: BuildOptions) {
+    const outcome = await images.build(request, tag, options);
+    if (outcome.kind !== 'image') return outcome;
+    await tags.add(repository, tag, { signal: options.signal });
+    return { ...outcome, kind: 'manifest' as const };
+  }
+
   return {
-    async resolveManifest(repositoryText, referenceText, options = {}) {
+    resolveManifest(repositoryText, referenceText, options = {}) {
       const repository = parseRepositoryName(repositoryText);
       if (repository === undefined) return invalidName(repositoryText);
       const reference = parseReference(referenceText);
       if (reference === undefined) return invalidReference(referenceText);
-      if (reference.kind === 'digest') {
-        const image = await images.findByDigest(reference.digest, options);
-        if (image !== undefined) return { kind: 'manifest', image };
-        return {
-          kind: 'manifest-unknown',
-          message: `no image here has the digest ${reference.digest}; pull its tag first`,
-        };
-      }
+      if (reference.kind === 'digest') return findByDigest(reference.digest, options);
       if (SIGNATURE_TAG.test(reference.tag)) {
         return { kind: 'manifest-unknown', message: 'there are no signatures and attestations here' };
       }
       const name = parseImageName(repository);
       if (name.kind === 'invalid') return { kind: 'name-invalid', message: name.message };
-      const outcome = await images.build(name.request, reference.tag, options);
-      if (outcome.kind !== 'image') return outcome;
-      await tags.add(repository, reference.tag, { signal: options.signal });
-      return { ...outcome, kind: 'manifest' };
+      const known = tags.isAdded(repository, reference.tag) ? images.peek(name.request, reference.tag) : undefined;
+      if (known !== undefined) return { ...known, kind: 'manifest' };
+      return build(repository, name.request, reference.tag, options);
     },
 
     async findBlob(repositoryText, digestText, options = {}) {

@@ -14,6 +14,8 @@ type Tags = z.infer<typeof tagsSchema>;
 export interface PulledTags {
   /** Remembers a tag. Costs nothing when this process knows it already. */
   add(repository: RepositoryName, tag: Tag, options?: IoOptions): Promise<void>;
+  /** Whether this process knows that it is remembered. */
+  isAdded(repository: RepositoryName, tag: Tag): boolean;
   /** In byte order; empty for a name that was never pulled. */
   list(repository: RepositoryName, options?: IoOptions): Promise<readonly string[]>;
 }
@@ -30,6 +32,8 @@ export function pulledTags(store: BlobStore): PulledTags {
     objectKey('tags', createHash('sha256').update(repository).digest('hex'));
 
   return {
+    isAdded: (repository, tag) => recorded.has(`${repository}:${tag}`),
+
     async add(repository, tag, options = {}) {
       const pair = `${repository}:${tag}`;
       if (recorded.has(pair)) return;
