@@ -15,10 +15,10 @@ export interface ResumableUpload {
 }
 
 /** What is kept until the bucket has confirmed it, so that it can be sent again: an upload holds about two of these. */
-const CHUNK_BYTES = 8 * 1024 * 1024;
+const CHUNK_BYTES = 4 * 1024 * 1024;
 
 /** So much is accepted while the bucket has not confirmed the chunk before: work on the next one goes on meanwhile. */
-const AHEAD_BYTES = 4 * 1024 * 1024;
+const AHEAD_BYTES = 1024 * 1024;
 
 /** @param failed told when the upload cannot go on, at once */
 export async function resumableUpload(
