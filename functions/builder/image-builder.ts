@@ -108,7 +108,7 @@ export function imageBuilder(world: {
     if (lease === undefined) return undefined;
     try {
       // The holder before may have ended between the last look and now.
-      return (await lookAround(key)) ?? (await make(order, key));
+      return (await lookAround(key)) ?? (await limit(() => make(order, key)));
     } finally {
       await lease.release();
     }
@@ -124,7 +124,8 @@ export function imageBuilder(world: {
   async function makeOrAwait(order: ImageOrder, key: string): Promise<ImageOutcome> {
     for (let look = 0; ; look++) {
       stopped.signal.throwIfAborted();
-      const outcome = (await lookAround(key)) ?? (await limit(() => makeWithLease(order, key)));
+      // The lease before the place in the queue: who waits for another instance is not stuck behind builds of this one.
+      const outcome = (await lookAround(key)) ?? (await makeWithLease(order, key));
       if (outcome !== undefined) return outcome;
       await sleep(POLL_MS[Math.min(look, POLL_MS.length - 1)], undefined, { signal: stopped.signal });
     }
