@@ -28,7 +28,6 @@ export function startTarThread(entry: URL): TarThread {
   let alive = true;
   let asked: PromiseWithResolvers<TarReply> | undefined;
   let failure: unknown;
-  worker.unref();
   worker.on('message', (reply: TarReply) => {
     worker.unref();
     asked?.resolve(reply);
@@ -42,6 +41,9 @@ export function startTarThread(entry: URL): TarThread {
     asked?.reject(ended(status, failure));
     asked = undefined;
   });
+
+  // A listener for messages holds the process, so only now.
+  worker.unref();
 
   return {
     memory,
