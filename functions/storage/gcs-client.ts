@@ -1,4 +1,5 @@
 import type { Bucket, Storage } from '@google-cloud/storage';
+import { isTransient } from './gcs-error.ts';
 
 /** A bucket, and who this process is at Google. */
 export interface BucketClient {
@@ -18,9 +19,6 @@ export interface BucketClientOptions {
 /** Waits of 1, 2, 4, 8 and 16 seconds: half a minute of 503s is waited for. */
 const MAX_RETRIES = 5;
 
-/** What happens to connections and is not in the library's list. */
-const TRANSIENT_CODES = ['ERR_STREAM_PREMATURE_CLOSE', 'ETIMEDOUT', 'ECONNREFUSED', 'ENETUNREACH'];
-
 /** The client of a bucket. Nothing is asked yet; the library is loaded here, which takes a fifth of a second. */
 export async function bucketClient(
   bucketName: string,
@@ -37,8 +35,7 @@ export async function bucketClient(
       // Every write here has a precondition or may be repeated as it is. The default would, for a call without one,
       // switch retries off in an object that all calls of the moment share.
       idempotencyStrategy: IdempotencyStrategy.RetryAlways,
-      retryableErrorFn: (error) =>
-        RETRYABLE_ERR_FN_DEFAULT(error) || TRANSIENT_CODES.includes(String((error as { code?: unknown }).code)),
+      retryableErrorFn: (error) => RETRYABLE_ERR_FN_DEFAULT(error) || isTransient(error),
     },
   });
   return { bucket: storage.bucket(bucketName), auth: storage.authClient };

@@ -17,6 +17,19 @@ function messageOf(error: Error): string {
   return typeof response?.data === 'string' ? `${error.message}: ${response.data}` : error.message;
 }
 
+/** What happens to connections and is over when another one is made. */
+const TRANSIENT_CODES = [
+  ...['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ECONNREFUSED', 'ENETUNREACH', 'EAI_AGAIN'],
+  'ERR_STREAM_PREMATURE_CLOSE',
+];
+const TRANSIENT_STATUSES = [408, 429, 500, 502, 503, 504];
+
+/** Whether the same request may succeed a little later. */
+export function isTransient(error: unknown): boolean {
+  const { code } = error as { code?: unknown };
+  return TRANSIENT_CODES.includes(String(code)) || TRANSIENT_STATUSES.includes(statusOf(error) ?? 0);
+}
+
 /** What `asking` resolves to, or undefined when there is no such object. */
 export async function ifFound<T>(asking: Promise<T>): Promise<T | undefined> {
   try {

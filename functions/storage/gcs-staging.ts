@@ -11,7 +11,7 @@ import type { ObjectKey } from './object-key.ts';
 export const STAGING_PREFIX = 'uploads/';
 
 /** Up to here a blob is kept in memory and goes up in one request, to its own key; a longer one is staged in the bucket. */
-export const SMALL_BLOB_BYTES = 1024 * 1024;
+export const SMALL_BLOB_BYTES = 512 * 1024;
 
 const CONTENT_TYPE = 'application/octet-stream';
 
@@ -55,7 +55,7 @@ export function stageInBucket(
       kept.push(...chunks);
       return;
     }
-    upload ??= await resumableUpload(staged, metadata, (error) => writable.destroy(fail(error)));
+    upload ??= await resumableUpload(staged, metadata);
     const ahead = [...kept, ...chunks];
     kept = [];
     for (const chunk of ahead) await upload.write(chunk);

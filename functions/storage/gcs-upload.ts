@@ -1,12 +1,11 @@
 import type { File } from '@google-cloud/storage';
-import type { Writable } from 'node:stream';
-import { finished } from 'node:stream/promises';
-import { ifFound } from './gcs-error.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ifFound, isTransient } from './gcs-error.ts';
 import { type newObject, NO_GENERATION } from './gcs-object.ts';
 
 /** An object that is uploaded while it is made; its length is not known before its end. */
 export interface ResumableUpload {
-  /** Resolves when more is wanted; a failure is told to `failed`. Not to be called again before. */
+  /** Resolves when more is wanted; what fails, it or `end` throws. Not to be called again before. */
   write(chunk: Buffer): Promise<void>;
   /** Completes the object and says what the bucket has received. */
   end(): Promise<{ readonly sizeBytes: number; readonly md5: string | undefined }>;
@@ -14,60 +13,120 @@ export interface ResumableUpload {
   abort(): Promise<void>;
 }
 
-/** What is kept until the bucket has confirmed it, so that it can be sent again: an upload holds about two of these. */
-const CHUNK_BYTES = 4 * 1024 * 1024;
+/** What is kept until the bucket has confirmed it, so that it can be sent again; an upload fills another one meanwhile. */
+const CHUNK_BYTES = 2 * 1024 * 1024;
 
-/** So much is accepted while the bucket has not confirmed the chunk before: work on the next one goes on meanwhile. */
-const AHEAD_BYTES = 1024 * 1024;
+/** How often in a row a chunk may fail, with waits from one second that double. */
+const MAX_FAILURES = 5;
+const FIRST_WAIT_MS = 1000;
 
-/** @param failed told when the upload cannot go on, at once */
-export async function resumableUpload(
-  file: File,
-  metadata: ReturnType<typeof newObject>,
-  failed: (error: Error) => void,
-): Promise<ResumableUpload> {
-  const preconditionOpts = { ifGenerationMatch: NO_GENERATION };
-  // Left to the stream, the session would be asked for without credentials where the API is not at Google.
-  const [uri] = await file.createResumableUpload({ metadata, preconditionOpts });
-  const stream: Writable = file
-    .createWriteStream({
-      ...{ uri, offset: 0, resumable: true, chunkSize: CHUNK_BYTES, metadata, preconditionOpts },
-      // The library's own would only come after the upload, and then delete; the comparison is made by the caller.
-      validation: false,
-    })
-    .on('error', (error) => {
-      if (!isEnding) failed(error);
+/** What the bucket says of an upload: the object that it has become, or how much of it has arrived. */
+type Progress =
+  | { readonly kind: 'complete'; readonly sizeBytes: number; readonly md5: string | undefined }
+  | { readonly kind: 'incomplete'; readonly receivedBytes: number };
+
+/** Chunks that no upload uses: memory of this size is given back late, so it is used again. */
+const freeChunks: Buffer[] = [];
+
+/**
+ * Begins an upload (Cloud Storage, "Resumable uploads"). The session is the client library's; its own way to send the
+ * chunks takes three times the memory and cannot tell that an object is complete when the last answer is lost.
+ */
+export async function resumableUpload(file: File, metadata: ReturnType<typeof newObject>): Promise<ResumableUpload> {
+  const [uri] = await file.createResumableUpload({
+    metadata,
+    preconditionOpts: { ifGenerationMatch: NO_GENERATION },
+  });
+  const { authClient } = file.storage;
+  const stop = new AbortController();
+  const chunks = [takeChunk(), takeChunk()] as const;
+  let filling = 0;
+  let filledBytes = 0;
+  /** Where the chunk that is being filled begins. */
+  let offset = 0;
+  let sending: Promise<Progress> = Promise.resolve({ kind: 'incomplete', receivedBytes: 0 });
+
+  /** @param range as in Content-Range */
+  async function put(bytes: Buffer, range: string): Promise<Progress> {
+    const { status, data, headers } = await authClient.request<{ size: string; md5Hash?: string }>({
+      url: uri,
+      method: 'PUT',
+      data: bytes,
+      headers: { 'Content-Range': `bytes ${range}`, 'Content-Type': 'application/octet-stream' },
+      validateStatus: (code) => code === 308 || (code >= 200 && code < 300),
+      retry: false,
+      responseType: 'json',
+      signal: stop.signal,
     });
-  let isEnding = false;
-  let aheadBytes = 0;
-  let release = () => {};
+    if (status !== 308) return { kind: 'complete', sizeBytes: Number(data.size), md5: data.md5Hash };
+    const received = /-(\d+)$/.exec(headers.get('range') ?? '')?.[1];
+    return { kind: 'incomplete', receivedBytes: received === undefined ? 0 : Number(received) + 1 };
+  }
+
+  /** Sends what begins at `start`, as often as it takes. */
+  async function send(bytes: Buffer, start: number, total: number | '*'): Promise<Progress> {
+    const end = start + bytes.length;
+    let position = start;
+    let isKnown = true;
+    for (let failures = 0; ;) {
+      try {
+        const progress = isKnown
+          ? await put(bytes.subarray(position - start), `${position}-${end - 1}/${total}`)
+          : await put(Buffer.alloc(0), `*/${total}`);
+        if (progress.kind === 'complete') return progress;
+        const { receivedBytes } = progress;
+        if (receivedBytes < start) throw new Error(`the bucket has lost what it received before byte ${start}`);
+        if (receivedBytes > position) failures = 0;
+        else if (isKnown && ++failures > MAX_FAILURES)
+          throw new Error(`the bucket takes nothing after byte ${position}`);
+        position = receivedBytes;
+        isKnown = true;
+        if (position >= end && total === '*') return progress;
+      } catch (error) {
+        if (stop.signal.aborted || !isTransient(error) || ++failures > MAX_FAILURES) throw error;
+        await sleep(FIRST_WAIT_MS * 2 ** (failures - 1), undefined, { signal: stop.signal });
+        isKnown = false;
+      }
+    }
+  }
+
+  /** Sends what was filled, when the chunk before has arrived; does not wait for this one. */
+  async function flush(total: number | '*'): Promise<void> {
+    await sending;
+    sending = send((chunks[filling] as Buffer).subarray(0, filledBytes), offset, total);
+    // Whoever comes next awaits it; until then its failure is nobody's.
+    sending.catch(() => undefined);
+    offset += filledBytes;
+    filledBytes = 0;
+    filling = 1 - filling;
+  }
+
   return {
-    write(chunk) {
-      aheadBytes += chunk.length;
-      stream.write(chunk, (error) => {
-        aheadBytes -= chunk.length;
-        if (aheadBytes <= AHEAD_BYTES || error) release();
-      });
-      if (aheadBytes <= AHEAD_BYTES) return Promise.resolve();
-      return new Promise((resolve) => {
-        release = resolve;
-      });
+    async write(chunk) {
+      for (let from = 0; from < chunk.length;) {
+        // A full chunk stays until there is more: the last one is sent with the length of the whole.
+        if (filledBytes === CHUNK_BYTES) await flush('*');
+        const taken = chunk.copy(chunks[filling] as Buffer, filledBytes, from);
+        filledBytes += taken;
+        from += taken;
+      }
     },
     async end() {
-      isEnding = true;
-      stream.end();
-      try {
-        await finished(stream);
-      } catch (error) {
-        // The library does not know what to do when the last answer is lost: the object is there, or it is not.
-        if ((await ifFound(file.getMetadata())) === undefined) throw error;
-      }
-      return { sizeBytes: Number(file.metadata.size), md5: file.metadata.md5Hash };
+      await flush(offset + filledBytes);
+      const progress = await sending;
+      if (progress.kind === 'incomplete') throw new Error('the bucket does not say that the upload is complete');
+      freeChunks.push(...chunks);
+      return progress;
     },
     async abort() {
-      stream.destroy();
+      stop.abort();
+      await Promise.allSettled([sending]);
       // The last request may have arrived although its answer did not.
       await ifFound(file.delete());
     },
   };
+}
+
+function takeChunk(): Buffer {
+  return freeChunks.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES);
 }
