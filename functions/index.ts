@@ -13,7 +13,7 @@ import { createLog } from './log.ts';
 import { expressionsDigest } from './nix/expressions.ts';
 import { folderSource } from './nix/folder-source.ts';
 import { channelSource, gitSource } from './nix/git-source.ts';
-import type { PackageSource } from './nix/source.ts';
+import { LATEST, type PackageSource } from './nix/source.ts';
 import { toldToOperator } from './operator-error.ts';
 import { registry } from './registry/registry.ts';
 import { pulledTags } from './registry/tags.ts';
@@ -36,8 +36,12 @@ async function compose(config: Config): Promise<Handler> {
   const log = createLog(config.logFormat);
   const { store, signer } = await composeStorage(config.storage, log);
   const source = await packageSource(config);
-  const compressor = await findCompressor(config.compression);
-  const expressions = await expressionsDigest(config.nix.expressions);
+  const [compressor, expressions] = await Promise.all([
+    findCompressor(config.compression),
+    expressionsDigest(config.nix.expressions),
+    // A folder is hashed now, while the compressor starts, so that no pull waits for that.
+    source.isLocal ? source.pin(LATEST) : undefined,
+  ]);
 
   const known = knownBlobs(store);
   const packages = packageFinder({ store, nix: config.nix, expressions });
