@@ -65,7 +65,7 @@ export function putWhole(
 }
 
 /** Use is noted so seldom: each note is a write. */
-export const RENEWAL_MS = 24 * 60 * 60 * 1000;
+const RENEWAL_MS = 24 * 60 * 60 * 1000;
 
 /** Notes that an object is in use, unless that was noted within {@link RENEWAL_MS}. */
 export async function renew(bucket: Bucket, key: ObjectKey, object: BucketObject, nowMs: number): Promise<void> {

@@ -11,7 +11,7 @@ import type { ObjectKey } from './object-key.ts';
 export const STAGING_PREFIX = 'uploads/';
 
 /** Up to here a blob is kept in memory and goes up in one request, to its own key; a longer one is staged in the bucket. */
-export const SMALL_BLOB_BYTES = 512 * 1024;
+const SMALL_BLOB_BYTES = 256 * 1024;
 
 const CONTENT_TYPE = 'application/octet-stream';
 

@@ -25,7 +25,7 @@ export interface StoredSample {
 
 const hex = (text: string) => createHash('sha256').update(text).digest('hex');
 
-export function samplePath(name: string): StorePath {
+function samplePath(name: string): StorePath {
   const path = parseStorePath(`/nix/store/${hex(name).replaceAll('e', 'x').slice(0, 32)}-${name}`);
   if (path === undefined) throw new RangeError(name);
   return path;
