@@ -37,7 +37,7 @@ export async function startRegistry(
 ): Promise<RegistryProcess> {
   const port = await freePort();
   const framework = `${projectFolder}node_modules/@google-cloud/functions-framework/build/src/main.js`;
-  const program = [process.execPath, framework, '--target=registry', '--ignored-routes='];
+  const program = [process.execPath, '--max-semi-space-size=4', framework, '--target=registry', '--ignored-routes='];
   const [command, ...args] =
     nixFolder === undefined
       ? program
