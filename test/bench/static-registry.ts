@@ -17,7 +17,8 @@ export async function startStaticRegistry(folder: string): Promise<StaticRegistr
   const config = join(folder, 'config.yml');
   const settings = {
     version: 0.1,
-    log: { level: 'error', accesslog: { disabled: true } },
+    // It calls what it does not have yet an error.
+    log: { level: 'fatal', accesslog: { disabled: true } },
     storage: { filesystem: { rootdirectory: join(folder, 'data') } },
     http: { addr: host },
   };
