@@ -264,7 +264,7 @@ describe('a registry over a bucket', () => {
     const nixFolder = await folder();
     const first = await startRegistry(env, { nixFolder });
     const cut = request(first.origin, 'GET', '/v2/shell/git/manifests/latest').catch(() => undefined);
-    const untilMs = Date.now() + 60_000;
+    const untilMs = Date.now() + 240_000;
     while (bucket.objects.names('layers/').length < 5) {
       assert.ok(Date.now() < untilMs, 'nothing was packed');
       await sleep(20);
