@@ -12,7 +12,10 @@ export PATH
 NODE_ENV="${NODE_ENV:-production}"
 # Node keeps what it compiled, TypeScript without its types included: half of the time to start.
 NODE_COMPILE_CACHE="${NODE_COMPILE_CACHE:-${NIXERY_DATA_DIR:-.data}/compile-cache}"
-export NODE_ENV NODE_COMPILE_CACHE
+# Many files are synced at once; and memory that several threads took is given back.
+UV_THREADPOOL_SIZE="${UV_THREADPOOL_SIZE:-8}"
+MALLOC_ARENA_MAX="${MALLOC_ARENA_MAX:-2}"
+export NODE_ENV NODE_COMPILE_CACHE UV_THREADPOOL_SIZE MALLOC_ARENA_MAX
 
 # As root, Debian's Nix looks for a group of build users that nobody has made.
 if [ -z "${NIX_CONFIG:-}" ] && [ "$(id -u)" -eq 0 ] && ! getent group nixbld >/dev/null; then

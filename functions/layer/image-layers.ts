@@ -165,7 +165,7 @@ export function createLayerMaker(into: {
  * What paths on their way to the store may keep in memory together. It bounds what is on its way, not what is packed at
  * once: that the threads which read bound, and while one path's bytes are synced to the disk others are packed.
  */
-const MAX_BYTES_IN_FLIGHT = 96 * 1024 * 1024;
+const MAX_BYTES_IN_FLIGHT = 48 * 1024 * 1024;
 
 /** The most that one of them keeps: a bucket holds this much of an upload until it is confirmed. */
 const MAX_BYTES_OF_PATH = 16 * 1024 * 1024;

@@ -49,6 +49,8 @@ export async function startRegistry(
       PATH: process.env['PATH'],
       HOME: process.env['HOME'],
       NODE_ENV: 'production',
+      UV_THREADPOOL_SIZE: '8',
+      MALLOC_ARENA_MAX: '2',
       NIX_CONFIG,
       PORT: String(port),
       ...env,
