@@ -262,7 +262,7 @@ describe('a registry over a bucket', () => {
     await using bucket = await startBucket();
     const env = await withKey(bucket, debianPackages);
     const nixFolder = await folder();
-    const first = await startRegistry(env, { nixFolder });
+    await using first = await startRegistry(env, { nixFolder });
     const cut = request(first.origin, 'GET', '/v2/shell/git/manifests/latest').catch(() => undefined);
     const untilMs = Date.now() + 240_000;
     while (bucket.objects.names('layers/').length < 5) {
