@@ -24,7 +24,7 @@ const SETS: ReadonlyMap<string, readonly string[]> = new Map([
       ...SHELL,
       // What nixpkgs' standard environment gives a build: its compiler and the programs on its PATH.
       ...['binutils', 'bzip2', 'diffutils', 'findutils', 'gawk', 'gcc', 'gnugrep', 'gnumake', 'gnupatch', 'gnused'],
-      ...['gnutar', 'gzip', 'patchelf', 'xz'],
+      ...['gnutar', 'gzip', 'patchelf', 'stdenv', 'xz'],
     ],
   ],
 ]);

@@ -10,7 +10,7 @@ import { debianPackages } from '../support/debian.ts';
 import { copyAndCheck } from '../support/image-layout.ts';
 import { fixturePackages } from '../support/nix.ts';
 import { type RegistryProcess, startRegistry } from '../support/registry-process.ts';
-import { request } from '../support/request.ts';
+import { pull, request } from '../support/request.ts';
 
 /** What a second pull, a second name and a second instance do not do again. */
 
@@ -30,7 +30,7 @@ async function folder(): Promise<string> {
 }
 
 async function digestFrom({ origin }: RegistryProcess, name: string, reference = 'latest'): Promise<string> {
-  const { status, headers, body } = await request(origin, 'GET', `/v2/${name}/manifests/${reference}`);
+  const { status, headers, body } = await pull(origin, `/v2/${name}/manifests/${reference}`);
   assert.equal(status, 200, body.toString());
   return headers['docker-content-digest'] ?? '';
 }

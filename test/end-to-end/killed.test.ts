@@ -9,7 +9,7 @@ import { environmentOf, startBucket } from '../support/bucket/server.ts';
 import { shuffled } from '../support/debian.ts';
 import { fixturePackages } from '../support/nix.ts';
 import { startRegistry } from '../support/registry-process.ts';
-import { request } from '../support/request.ts';
+import { pull, request } from '../support/request.ts';
 
 const IMAGES = ['greet', 'greet/lib', 'random/lib', 'several/capital', 'sleeps.s3/greet'];
 const KILLS = 30;
@@ -50,8 +50,7 @@ it('a registry that is killed thirty times while it makes five images leaves a b
     }
     await using registry = await startRegistry(environment);
     for (const name of IMAGES) {
-      let answer = await request(registry.origin, 'GET', `/v2/${name}/manifests/latest`);
-      while (answer.status === 307) answer = await request(registry.origin, 'GET', answer.headers['location'] ?? '');
+      const answer = await pull(registry.origin, `/v2/${name}/manifests/latest`);
       assert.equal(answer.status, 200, answer.body.toString());
       assert.equal(digestOfBytes(answer.body), answer.headers['docker-content-digest']);
       const { config, layers } = JSON.parse(answer.body.toString()) as Record<'layers', { digest: string }[]> & {

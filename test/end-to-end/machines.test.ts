@@ -10,7 +10,7 @@ import { debianPackages } from '../support/debian.ts';
 import { copyAndCheck } from '../support/image-layout.ts';
 import { fixturePackages } from '../support/nix.ts';
 import { startRegistry } from '../support/registry-process.ts';
-import { request } from '../support/request.ts';
+import { pull, request } from '../support/request.ts';
 
 /** What a registry does on other machines, under load, and when its machine fails it. */
 
@@ -30,7 +30,7 @@ async function folder(): Promise<string> {
 }
 
 async function digestFrom(origin: string, name: string): Promise<string> {
-  const { status, headers, body } = await request(origin, 'GET', `/v2/${name}/manifests/latest`);
+  const { status, headers, body } = await pull(origin, `/v2/${name}/manifests/latest`);
   assert.equal(status, 200, body.toString());
   return headers['docker-content-digest'] ?? '';
 }
@@ -85,7 +85,7 @@ describe('a registry under load', () => {
 
   it('packs a closure of 500 MB in 250 MB of memory', async () => {
     await using registry = await startRegistry({ NIXERY_PKGS_PATH: debianPackages, STORAGE_PATH: await folder() });
-    const image = await copyAndCheck(registry.host, 'shell/python3/gcc/nodejs/postgresql/redis-server');
+    const image = await copyAndCheck(registry.host, 'python3/gcc/nodejs/postgresql/redis-server');
     const made = registry.log.find((entry) => entry['message'] === 'image made');
     const unpackedBytes = Number(made?.['packedUncompressedBytes']);
     assert.ok(unpackedBytes > 500e6, `the closure has ${unpackedBytes} bytes`);
@@ -124,7 +124,7 @@ describe('a registry whose machine fails it', () => {
         NIXERY_PKGS_PATH: debianPackages,
         STORAGE_PATH: join(disk, 'store'),
       });
-      const { status, body } = await request(registry.origin, 'GET', '/v2/hello/manifests/latest');
+      const { status, body } = await pull(registry.origin, '/v2/hello/manifests/latest');
       assert.equal(status, 500, body.toString());
       assert.match(body.toString(), /"UNKNOWN"/);
       assert.deepEqual(await readdir(join(disk, 'store', 'uploads')), []);

@@ -37,7 +37,9 @@ export async function startRegistry(
 ): Promise<RegistryProcess> {
   const port = await freePort();
   const framework = `${projectFolder}node_modules/@google-cloud/functions-framework/build/src/main.js`;
-  const program = [process.execPath, '--max-semi-space-size=4', framework, '--target=registry', '--ignored-routes='];
+  // As nix/start.sh does.
+  const memory = ['--max-semi-space-size=4', '--max-old-space-size=256'];
+  const program = [process.execPath, ...memory, framework, '--target=registry', '--ignored-routes='];
   const [command, ...args] =
     nixFolder === undefined
       ? program

@@ -25,3 +25,10 @@ export async function request(
   if (!response.complete) throw new Error(`${method} ${path} was cut after ${body.length} bytes`);
   return { status: response.statusCode ?? 0, headers: response.headers as Record<string, string | undefined>, body };
 }
+
+/** As {@link request} with GET, sent on as often as a pull of a long build is. */
+export async function pull(origin: string, path: string): Promise<Response> {
+  let answer = await request(origin, 'GET', path);
+  while (answer.status === 307) answer = await request(origin, 'GET', answer.headers['location'] ?? '');
+  return answer;
+}
