@@ -309,7 +309,7 @@ describe('a registry over a bucket', () => {
   it('packs and serves 300 MB in 250 MB of memory', async () => {
     await using bucket = await startBucket();
     await using registry = await startRegistry(await withKey(bucket, debianPackages));
-    const image = await copyAndCheck(registry.host, 'shell/python3/gcc/nodejs/postgresql/redis-server/clang');
+    const image = await copyAndCheck(registry.host, 'python3/gcc/nodejs/postgresql/redis-server/clang');
     assert.ok(image.size > 300e6, `the image has ${image.size} bytes`);
     const peakBytes = await registry.peakMemoryBytes();
     assert.ok(peakBytes < 250e6, `${peakBytes} bytes were resident`);
