@@ -14,7 +14,7 @@ export interface ResumableUpload {
 }
 
 /** What is kept until the bucket has confirmed it, so that it can be sent again; an upload fills another one meanwhile. */
-const CHUNK_BYTES = 2 * 1024 * 1024;
+const CHUNK_BYTES = 1024 * 1024;
 
 /** How often in a row a chunk may fail, with waits from one second that double. */
 const MAX_FAILURES = 5;
