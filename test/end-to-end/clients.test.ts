@@ -106,7 +106,7 @@ describe('the programs of an image', () => {
     ['shell/postgresql-client', 'psql --version', /psql \(PostgreSQL\)/],
     ['shell/perl', `perl -MPOSIX -MJSON::PP -e 'print "good\\n"'`, /good/],
     [
-      'shell/gcc',
+      'builder',
       `echo 'int main(void){return 42;}' > /tmp/a.c; gcc -o /tmp/a /tmp/a.c; /tmp/a || echo "code $?"`,
       /code 42/,
     ],
