@@ -5,22 +5,12 @@ import type { Registry } from '../registry/registry.ts';
 import { SourceError } from '../nix/source.ts';
 import { type Answer, BodyGoneError, send } from './answer.ts';
 import { pageAnswer } from './page.ts';
-import {
-  badPageAnswer,
-  baseAnswer,
-  blobAnswer,
-  buildFailedHopAnswer,
-  errorAnswer,
-  faultAnswer,
-  hopAnswer,
-  isBuildFailure,
-  manifestAnswer,
-  noEndpointAnswer,
-  redirectAnswer,
-  referrersAnswer,
-  tagsAnswer,
-  unsupportedAnswer,
-} from './respond.ts';
+import { blobAnswer, redirectAnswer } from './blob-answer.ts';
+import { errorAnswer, faultAnswer, noEndpointAnswer, unsupportedAnswer } from './error-answer.ts';
+import { baseAnswer } from './json-answer.ts';
+import { badPageAnswer, referrersAnswer, tagsAnswer } from './list-answer.ts';
+import { manifestAnswer } from './manifest-answer.ts';
+import { buildFailedHopAnswer, hopAnswer, isBuildFailure } from './pull-redirect.ts';
 import { type Route, route } from './route.ts';
 
 /** containerd and skopeo follow at most this many redirects of one request. */

@@ -3,7 +3,7 @@ import { type IncomingMessage, Server, type ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { send } from './answer.ts';
-import { malformedTargetAnswer } from './respond.ts';
+import { malformedTargetAnswer } from './error-answer.ts';
 
 /**
  * Calls back with the server once this process listens: the framework makes it and keeps it to itself.
