@@ -1,6 +1,8 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
+import type { AddressSource } from './access/client-address.ts';
+import type { GoogleAllowList } from './access/google-identities.ts';
 
 /** What the program was configured with. */
 export interface Config {
@@ -26,6 +28,9 @@ export interface Config {
   readonly maxQueue: number;
   /** How long a pull waits for its image before it is sent on, in milliseconds. */
   readonly holdMs: number;
+  readonly access: AccessSettings;
+  /** Where a client's address is to be found. */
+  readonly addresses: AddressSource;
   /** At Google, logs are JSON; at a terminal they are lines for people. */
   readonly logFormat: 'json' | 'text';
 }
@@ -39,6 +44,15 @@ export type StorageSettings =
       readonly apiEndpoint: string | undefined;
       readonly signing: SigningChoice;
     };
+
+/** Who may pull: everybody, when neither credentials nor Google's identities are configured. */
+export interface AccessSettings {
+  /** Path of the file of credentials. */
+  readonly credentials: string | undefined;
+  readonly google: (GoogleAllowList & { readonly tokenInfoEndpoint: string | undefined }) | undefined;
+  /** Failed logins a minute of one address, and in the name of one user. */
+  readonly maxFailedLogins: number;
+}
 
 /** Who signs the URLs of layers; nobody does when objects are public. */
 export type SigningChoice =
@@ -117,6 +131,24 @@ const variables = z.object({
   NIXERY_MAX_QUEUE: wholeNumber(0, 100_000).default(64),
   // Clients wait 30 s for headers (containerd 2.3, Docker 29.7), of which a cold start takes some.
   NIXERY_HOLD_SECONDS: wholeNumber(1, 25).default(20),
+  NIXERY_CREDENTIALS: text,
+  NIXERY_GOOGLE_ALLOW: z
+    .string()
+    .transform((list) => list.split(',').map((entry) => entry.trim().toLowerCase()))
+    .pipe(
+      z.array(
+        z
+          .string()
+          .regex(
+            /^[^@\s]*@[a-z0-9-]+(?:\.[a-z0-9-]+)+$/,
+            'must be accounts and domains, as a@example.com,@example.org',
+          ),
+      ),
+    )
+    .optional(),
+  GOOGLE_TOKENINFO_ENDPOINT: z.url({ protocol: /^https?$/, error: 'must be a URL' }).optional(),
+  NIXERY_MAX_FAILED_LOGINS: wholeNumber(1, 100_000).default(20),
+  NIXERY_TRUSTED_PROXIES: wholeNumber(0, 10).default(0),
   K_SERVICE: text,
 });
 
@@ -163,6 +195,14 @@ export function parseConfig(
     maxBuilds: data.NIXERY_MAX_BUILDS,
     maxQueue: data.NIXERY_MAX_QUEUE,
     holdMs: data.NIXERY_HOLD_SECONDS * 1000,
+    access: {
+      credentials: data.NIXERY_CREDENTIALS && resolve(data.NIXERY_CREDENTIALS),
+      google: googleSettings(data),
+      maxFailedLogins: data.NIXERY_MAX_FAILED_LOGINS,
+    },
+    // Elsewhere nobody vouches for the header.
+    addresses:
+      data.K_SERVICE === undefined ? { kind: 'socket' } : { kind: 'forwarded', proxies: data.NIXERY_TRUSTED_PROXIES },
     logFormat: data.K_SERVICE === undefined && world.terminal ? 'text' : 'json',
   };
 }
@@ -178,6 +218,18 @@ function storageSettings(data: z.infer<typeof variables>): StorageSettings {
 function signingChoice({ GCS_SIGNING_KEY: key, GCS_SIGNING_ACCOUNT: account }: z.infer<typeof variables>) {
   if (key !== undefined) return { kind: 'key', path: resolve(key), account } as const;
   return account === undefined ? ({ kind: 'public' } as const) : ({ kind: 'keyless', account } as const);
+}
+
+function googleSettings({
+  NIXERY_GOOGLE_ALLOW: allow,
+  GOOGLE_TOKENINFO_ENDPOINT: tokenInfoEndpoint,
+}: z.infer<typeof variables>): AccessSettings['google'] {
+  if (allow === undefined) return undefined;
+  return {
+    accounts: allow.filter((entry) => !entry.startsWith('@')),
+    domains: allow.filter((entry) => entry.startsWith('@')).map((entry) => entry.slice(1)),
+    tokenInfoEndpoint,
+  };
 }
 
 function packageSettings(data: z.infer<typeof variables>): PackageSettings {

@@ -4,10 +4,13 @@ import { http } from '@google-cloud/functions-framework';
 import { imageBuilder } from './builder/image-builder.ts';
 import { imageMaker } from './builder/image-maker.ts';
 import { packageFinder } from './builder/packages.ts';
+import { composeAccess } from './compose-access.ts';
 import { composeStorage } from './compose-store.ts';
 import { type Config, parseConfig } from './config.ts';
+import { answerBeforeFramework } from './http/before-framework.ts';
+import { answerBrokenRequests, limitConnections } from './http/connections.ts';
 import { type Handler, handler } from './http/handler.ts';
-import { refuseMalformedTargets, stopAtSignals, whenListening } from './http/server.ts';
+import { stopAtSignals, whenListening } from './http/server.ts';
 import { findCompressor } from './layer/find-compressor.ts';
 import { createLog } from './log.ts';
 import { expressionsDigest } from './nix/expressions.ts';
@@ -34,6 +37,7 @@ function packageSource({ packages, nix }: Config): PackageSource | Promise<Packa
 
 async function compose(config: Config): Promise<Handler> {
   const log = createLog(config.logFormat);
+  const { gate, description: access } = await composeAccess(config.access, log);
   const { store, signer } = await composeStorage(config.storage, log);
   const source = await packageSource(config);
   const [compressor, expressions] = await Promise.all([
@@ -49,18 +53,23 @@ async function compose(config: Config): Promise<Handler> {
   const { pinForMs, maxQueue, maxBuilds = availableParallelism() } = config;
   const limits = { timeoutMs: config.nix.timeoutMs, maxBuilds, maxQueue, pinForMs };
   const images = imageBuilder({ store, known, source, maker, log, limits });
-  whenListening((server, port) => {
-    refuseMalformedTargets(server);
-    stopAtSignals(server, () => images.stop(), log);
-    const signing = signer?.description;
-    log.info({ port, packages: source.description, store: store.name, signing, compression: compressor.name }, 'ready');
-    if (config.logFormat === 'text') process.stdout.write(`\nTry it:  docker run --rm localhost:${port}/hello\n\n`);
-  });
-  return handler({
+  const handle = handler({
     registry: registry({ store, known, images, tags: pulledTags(store), signer }),
+    gate,
+    addresses: config.addresses,
     log,
     holdMs: config.holdMs,
   });
+  whenListening(limitConnections, (server, port) => {
+    answerBeforeFramework(server, handle);
+    answerBrokenRequests(server);
+    stopAtSignals(server, () => images.stop(), log);
+    const signing = signer?.description;
+    const about = { packages: source.description, store: store.name, signing, compression: compressor.name, access };
+    log.info({ port, ...about }, 'ready');
+    if (config.logFormat === 'text') process.stdout.write(`\nTry it:  docker run --rm localhost:${port}/hello\n\n`);
+  });
+  return handle;
 }
 
 try {

@@ -1,3 +1,4 @@
+import { CredentialsError } from './access/credentials.ts';
 import { ConfigError } from './config.ts';
 import { CompressorMissingError } from './layer/compressor-error.ts';
 import { SourceError } from './nix/source.ts';
@@ -10,6 +11,7 @@ const KINDS = [
   ConfigError,
   ...[FolderUnusableError, BucketUnusableError, SigningKeyError, StorageError],
   CompressorMissingError,
+  CredentialsError,
   SourceError,
 ];
 

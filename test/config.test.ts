@@ -88,6 +88,34 @@ describe('the configuration', () => {
     assert.match(problems, /GCS_API_ENDPOINT must be a URL/);
   });
 
+  it('is open unless it is told who may pull', () => {
+    assert.deepEqual(parse({}).access, { credentials: undefined, google: undefined, maxFailedLogins: 20 });
+    assert.deepEqual(
+      parse({
+        NIXERY_CREDENTIALS: '/c',
+        NIXERY_GOOGLE_ALLOW: 'Ann@example.org, @Example.com',
+        NIXERY_MAX_FAILED_LOGINS: '5',
+      }).access,
+      {
+        credentials: '/c',
+        google: { accounts: ['ann@example.org'], domains: ['example.com'], tokenInfoEndpoint: undefined },
+        maxFailedLogins: 5,
+      },
+    );
+    for (const list of ['example.com', 'a@b.com,', '@', '*', 'a@b.com c@d.com']) {
+      assert.match(problemsOf({ NIXERY_GOOGLE_ALLOW: list }), /NIXERY_GOOGLE_ALLOW.* must be accounts and domains/);
+    }
+  });
+
+  it('takes the address of a client from a header at Google alone', () => {
+    assert.deepEqual(parse({ NIXERY_TRUSTED_PROXIES: '1' }).addresses, { kind: 'socket' });
+    assert.deepEqual(parse({ K_SERVICE: 's' }).addresses, { kind: 'forwarded', proxies: 0 });
+    assert.deepEqual(parse({ K_SERVICE: 's', NIXERY_TRUSTED_PROXIES: '1' }).addresses, {
+      kind: 'forwarded',
+      proxies: 1,
+    });
+  });
+
   it('gives Nix no variable but those that it needs', () => {
     const { environment } = parse({ PATH: '/bin', HOME: '/h', SECRET: 's', BUCKET: '', NIX_REMOTE: 'daemon' }).nix;
     assert.deepEqual(environment, { PATH: '/bin', HOME: '/h', NIX_REMOTE: 'daemon' });

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { bringsBody } from './request-body.ts';
 
 /** A response before it is sent: the same for GET and HEAD. */
 export interface Answer {
@@ -44,7 +45,12 @@ export async function send(
 
   response.removeHeader('X-Powered-By');
   if (reason !== undefined) response.statusMessage = reason;
-  response.writeHead(status, { ...headers, ...(status !== 304 && { 'Content-Length': String(length) }) });
+  response.writeHead(status, {
+    ...headers,
+    ...(status !== 304 && { 'Content-Length': String(length) }),
+    // The body stays unread, so nothing can come behind it.
+    ...(bringsBody(request) && { Connection: 'close' }),
+  });
   if (stream !== undefined) await pipeline(stream, response, { signal });
   else if (bodyless) response.end();
   else response.end(body);

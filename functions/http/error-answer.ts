@@ -1,3 +1,4 @@
+import type { Admission } from '../access/gate.ts';
 import type { Invalid } from '../registry/outcome.ts';
 import type { ErrorCode } from '../oci/error-code.ts';
 import type { Answer } from './answer.ts';
@@ -31,10 +32,34 @@ export function errorAnswer(
   return { ...json(STATUS[code], { errors: [error] }, headers), reason: headerText(message) };
 }
 
+/** One challenge (RFC 9110, section 11.6.1): clients of registries do not choose among several. */
+const CHALLENGE = { 'WWW-Authenticate': 'Basic realm="nixery-run"' };
+
+/** For who did not pass the gate. */
+export function refusedAnswer(refusal: Exclude<Admission, { kind: 'admitted' }>): Answer {
+  switch (refusal.kind) {
+    case 'refused':
+      return errorAnswer('UNAUTHORIZED', refusal.message, undefined, CHALLENGE);
+    case 'too-many-failures':
+      return errorAnswer('TOOMANYREQUESTS', refusal.message, undefined, {
+        'Retry-After': String(refusal.retryAfterSeconds),
+      });
+    case 'unavailable':
+      return errorAnswer('UNAVAILABLE', refusal.message);
+    default:
+      throw new RangeError(`no such refusal: ${String(refusal satisfies never)}`);
+  }
+}
+
 export function unsupportedAnswer(): Answer {
   return errorAnswer('UNSUPPORTED', 'this registry is for pulling: it answers GET and HEAD', undefined, {
     Allow: 'GET, HEAD',
   });
+}
+
+/** For a GET or HEAD that brings a body. */
+export function bodyAnswer(): Answer {
+  return { ...errorAnswer('UNSUPPORTED', 'a pull brings no body'), status: 413 };
 }
 
 export function noEndpointAnswer(): Answer {

@@ -1,16 +1,27 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
+import { type AddressSource, clientAddress } from '../access/client-address.ts';
+import type { Admission, Gate } from '../access/gate.ts';
 import type { ManifestOutcome } from '../registry/outcome.ts';
 import type { Registry } from '../registry/registry.ts';
 import { SourceError } from '../nix/source.ts';
 import { type Answer, BodyGoneError, send } from './answer.ts';
 import { pageAnswer } from './page.ts';
 import { blobAnswer, redirectAnswer } from './blob-answer.ts';
-import { errorAnswer, faultAnswer, noEndpointAnswer, unsupportedAnswer } from './error-answer.ts';
+import {
+  bodyAnswer,
+  errorAnswer,
+  faultAnswer,
+  malformedTargetAnswer,
+  noEndpointAnswer,
+  refusedAnswer,
+  unsupportedAnswer,
+} from './error-answer.ts';
 import { baseAnswer } from './json-answer.ts';
 import { badPageAnswer, referrersAnswer, tagsAnswer } from './list-answer.ts';
 import { manifestAnswer } from './manifest-answer.ts';
 import { buildFailedHopAnswer, hopAnswer, isBuildFailure } from './pull-redirect.ts';
+import { bringsBody } from './request-body.ts';
 import { type Route, route } from './route.ts';
 
 /** containerd and skopeo follow at most this many redirects of one request. */
@@ -21,11 +32,14 @@ export type Handler = (request: IncomingMessage & { originalUrl?: string }, resp
 /** The wire: one request in, one answer out, and the one place where an error that nobody expected ends. */
 export function handler(world: {
   readonly registry: Registry;
+  readonly gate: Gate;
+  /** Where a client's address is to be found. */
+  readonly addresses: AddressSource;
   readonly log: Pick<Logger, 'error'>;
   /** How long a pull waits for its image before it is sent on, in milliseconds. */
   readonly holdMs: number;
 }): Handler {
-  const { registry, log } = world;
+  const { registry, gate, addresses, log } = world;
 
   /** PROTOCOL: no answer of a pull may take longer than clients wait for headers; the last hop may, for those without a limit. */
   function pullAnswer(request: IncomingMessage, at: Extract<Route, { kind: 'manifest' }>, signal: AbortSignal) {
@@ -75,10 +89,28 @@ export function handler(world: {
         return unsupportedAnswer();
       case 'no-endpoint':
         return noEndpointAnswer();
+      case 'malformed':
+        return malformedTargetAnswer();
       case 'page':
         return pageAnswer(at.path);
       default:
         throw new RangeError(`no such route: ${String(at satisfies never)}`);
+    }
+  }
+
+  /** Everything below `/v2/` is behind the gate, what is wrong with a request included. */
+  function guardedAnswerTo(request: IncomingMessage, at: Route, signal: AbortSignal): Answer | Promise<Answer> {
+    if (at.kind === 'page') return answerTo(request, at, signal);
+    // Node joins several of them to one text.
+    const forwarded = request.headers['x-forwarded-for'] as string | undefined;
+    const address = clientAddress(addresses, forwarded, request.socket.remoteAddress);
+    const admitting = gate.admit(request.headers.authorization, address);
+    return admitting instanceof Promise ? admitting.then(answer) : answer(admitting);
+
+    function answer(admission: Admission): Answer | Promise<Answer> {
+      if (admission.kind !== 'admitted') return refusedAnswer(admission);
+      if (at.kind !== 'unsupported-method' && bringsBody(request)) return bodyAnswer();
+      return answerTo(request, at, signal);
     }
   }
 
@@ -92,7 +124,7 @@ export function handler(world: {
     });
     const { signal } = gone;
     try {
-      const answering = answerTo(request, route(request.method ?? 'GET', target), signal);
+      const answering = guardedAnswerTo(request, route(request.method ?? 'GET', target), signal);
       const answer = answering instanceof Promise ? await answering : answering;
       await send(request, response, answer, signal);
     } catch (error) {

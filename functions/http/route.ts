@@ -20,6 +20,8 @@ export type Route =
     }
   /** A method that a pull registry does not know. */
   | { readonly kind: 'unsupported-method' }
+  /** Its path has escapes that are no UTF-8. */
+  | { readonly kind: 'malformed' }
   /** Below `/v2/`, and nothing there. */
   | { readonly kind: 'no-endpoint' }
   /** Outside `/v2/`. */
@@ -34,9 +36,10 @@ export type Route =
  */
 export function route(method: string, target: string): Route {
   const question = target.indexOf('?');
-  const path = question === -1 ? target : target.slice(0, question);
+  const path = pathOf(target);
   if (path !== '/v2' && !path.startsWith('/v2/')) return { kind: 'page', path };
   if (method !== 'GET' && method !== 'HEAD') return { kind: 'unsupported-method' };
+  if (!isDecodable(path)) return { kind: 'malformed' };
   const rest = path.slice('/v2/'.length);
   if (rest === '') return { kind: 'base' };
 
@@ -64,4 +67,21 @@ const NO_HINTS: PullHints = { hop: 0, buildFailed: false };
 function hintsOf(query: URLSearchParams): PullHints {
   const hop = query.get('hop') ?? '';
   return { hop: /^\d$/.test(hop) ? Number(hop) : 0, buildFailed: query.has('build-failed') };
+}
+
+/** What stands before the question mark. */
+export function pathOf(target: string): string {
+  const question = target.indexOf('?');
+  return question === -1 ? target : target.slice(0, question);
+}
+
+/** Whether the framework can decode a path; with another it answers by itself, with a page of HTML. */
+export function isDecodable(path: string): boolean {
+  if (!path.includes('%')) return true;
+  try {
+    decodeURIComponent(path);
+    return true;
+  } catch {
+    return false; // URIError: the escapes are no UTF-8.
+  }
 }

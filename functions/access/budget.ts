@@ -1,0 +1,40 @@
+import { LRUCache } from 'lru-cache';
+
+/** Something that each of many may do only so often. */
+export interface Budget {
+  /** Takes one, and tells whether there was one to take. */
+  take(who: string): BudgetAnswer;
+  /** As `take`, without taking. */
+  look(who: string): BudgetAnswer;
+}
+
+export type BudgetAnswer = { readonly kind: 'left' } | { readonly kind: 'spent'; readonly retryAfterSeconds: number };
+
+/** Who is remembered; of more, those who came least lately begin anew. It bounds memory to some megabytes. */
+const MAX_REMEMBERED = 50_000;
+
+/**
+ * A bucket of tokens for each: full at first, and filled at an even rate. Counted in this process alone. In our own code
+ * since the library for it keeps a timer for each and has no bound.
+ *
+ * @param nowMs a clock that never goes back
+ */
+export function budget(
+  { size, perMs }: { readonly size: number; readonly perMs: number },
+  nowMs: () => number = () => performance.now(),
+): Budget {
+  const used = new LRUCache<string, { spent: number; atMs: number }>({ max: MAX_REMEMBERED });
+
+  function answer(who: string, taken: 0 | 1): BudgetAnswer {
+    const now = nowMs();
+    const before = used.get(who);
+    const spent = before === undefined ? 0 : Math.max(0, before.spent - ((now - before.atMs) * size) / perMs);
+    if (spent > size - 1) {
+      return { kind: 'spent', retryAfterSeconds: Math.max(1, Math.ceil(((spent - (size - 1)) * perMs) / size / 1000)) };
+    }
+    if (taken > 0) used.set(who, { spent: spent + taken, atMs: now });
+    return { kind: 'left' };
+  }
+
+  return { take: (who) => answer(who, 1), look: (who) => answer(who, 0) };
+}

@@ -1,0 +1,152 @@
+import { LRUCache } from 'lru-cache';
+import type { OAuth2Client } from 'google-auth-library';
+import { z } from 'zod';
+import type { Secret } from './secret.ts';
+
+/** Who may pull with an access token of Google's. */
+export interface GoogleAllowList {
+  /** E-mail addresses, in lower case. */
+  readonly accounts: readonly string[];
+  /** What stands behind the @ of an address, in lower case. */
+  readonly domains: readonly string[];
+}
+
+/** What an access token is worth. */
+export type GoogleVerdict =
+  | { readonly kind: 'identity'; readonly email: string }
+  | { readonly kind: 'refused'; readonly message: string }
+  /** Google does not answer; it may soon. */
+  | { readonly kind: 'unavailable'; readonly message: string };
+
+export interface GoogleIdentities {
+  /** At once what is remembered; everything else is asked of Google, each token once at a time. */
+  check(token: Secret): GoogleVerdict | Promise<GoogleVerdict>;
+  /** As `check`, where that takes no time. */
+  peek(token: Secret): GoogleVerdict | undefined;
+}
+
+/** The longest that a verdict is believed: as long may a token that was revoked be used. */
+const VERDICT_FOR_MS = 5 * 60_000;
+const MAX_REMEMBERED = 10_000;
+/** Tokens that are asked about at once. */
+const MAX_LOOK_UPS = 32;
+/** For one try; the library makes up to three. */
+const LOOK_UP_TIMEOUT_MS = 2_500;
+/** "Access tokens: 2048 bytes" (Using OAuth 2.0 to Access Google APIs, "Token size"), in what a header may hold. */
+const TOKEN = /^[!-~]{1,2048}$/;
+
+/**
+ * The OAuth clients whose tokens are taken from people: gcloud's, of `gcloud auth print-access-token` and of
+ * `gcloud auth application-default print-access-token`. Any web site that a person signs in to gets tokens with that
+ * person's address too, and must not be able to pull with them.
+ */
+const GCLOUD_CLIENTS = [
+  '32555940559.apps.googleusercontent.com',
+  '764086051850-6qr4p6gpi6hn506pt8ejuq83di341hur.apps.googleusercontent.com',
+];
+/** A service account's own tokens have its number in place of a client. */
+const ACCOUNT_NUMBER = /^\d{10,30}$/;
+const SERVICE_ACCOUNT = /@[a-z0-9.-]+\.gserviceaccount\.com$/;
+
+/** What the endpoint `tokeninfo` says of an access token, as far as it matters. All its values are strings. */
+const tokenInfoSchema = z.object({
+  aud: z.string(),
+  azp: z.string().optional(),
+  email: z.string().optional(),
+  email_verified: z.union([z.string(), z.boolean()]).optional(),
+  expiry_date: z.number(),
+});
+
+/** @param options `endpoint`: where `tokeninfo` is, when not at Google: for tests; `nowMs`: the time since 1970 */
+export function googleIdentities(
+  allow: GoogleAllowList,
+  { endpoint, nowMs = Date.now }: { readonly endpoint?: string | undefined; readonly nowMs?: () => number } = {},
+): GoogleIdentities {
+  const verdicts = new LRUCache<string, { readonly verdict: GoogleVerdict; readonly untilMs: number }>({
+    max: MAX_REMEMBERED,
+  });
+  const lookUps = new Map<string, Promise<GoogleVerdict>>();
+  const accounts = new Set(allow.accounts);
+  const domains = new Set(allow.domains);
+  let client: Promise<OAuth2Client> | undefined;
+
+  /** The library is loaded when it is needed. */
+  async function connect(): Promise<OAuth2Client> {
+    const { OAuth2Client } = await import('google-auth-library');
+    return new OAuth2Client({
+      ...(endpoint !== undefined && { endpoints: { tokenInfoUrl: endpoint } }),
+      transporterOptions: { timeout: LOOK_UP_TIMEOUT_MS },
+    });
+  }
+
+  async function ask(token: Secret): Promise<{ verdict: GoogleVerdict; untilMs: number }> {
+    client ??= connect();
+    let answer: unknown;
+    try {
+      answer = await (await client).getTokenInfo(token.expose());
+    } catch (error) {
+      // The library's errors carry the token: nothing of them is passed on.
+      const status = statusOf(error);
+      return status === 400 || status === 401
+        ? { verdict: refused('Google does not know this access token, or it has expired'), untilMs: Infinity }
+        : { verdict: { kind: 'unavailable', message: 'Google cannot be asked about the access token' }, untilMs: 0 };
+    }
+    const info = tokenInfoSchema.safeParse(answer);
+    if (!info.success) return { verdict: refused('Google says too little about this access token'), untilMs: Infinity };
+    return { verdict: judge(info.data), untilMs: info.data.expiry_date };
+  }
+
+  function judge({ aud, azp = aud, email, email_verified: verified, expiry_date }: z.infer<typeof tokenInfoSchema>) {
+    if (!(expiry_date > nowMs())) return refused('the access token has expired');
+    if (email === undefined) return refused('the access token does not tell an e-mail address (scope userinfo.email)');
+    if (verified !== 'true' && verified !== true) return refused(`Google has not verified the address ${email}`);
+    const address = email.toLowerCase();
+    const isOwn = (made: string) =>
+      SERVICE_ACCOUNT.test(address) ? ACCOUNT_NUMBER.test(made) : GCLOUD_CLIENTS.includes(made);
+    if (!isOwn(aud) || !isOwn(azp)) return refused('the access token was made for another program than gcloud');
+    const domain = address.slice(address.lastIndexOf('@') + 1);
+    if (!accounts.has(address) && !domains.has(domain)) return refused(`${email} may not pull here`);
+    return { kind: 'identity', email: address } as const;
+  }
+
+  async function lookUp(token: Secret, key: string): Promise<GoogleVerdict> {
+    const { verdict, untilMs } = await ask(token);
+    const now = nowMs();
+    if (untilMs > now) verdicts.set(key, { verdict, untilMs: Math.min(untilMs, now + VERDICT_FOR_MS) });
+    return verdict;
+  }
+
+  function remembered(key: string): GoogleVerdict | undefined {
+    const found = verdicts.get(key);
+    return found !== undefined && nowMs() < found.untilMs ? found.verdict : undefined;
+  }
+
+  const keyOf = (token: Secret) => token.sha256().toString('base64');
+
+  return {
+    peek: (token) => remembered(keyOf(token)),
+
+    check(token) {
+      if (!TOKEN.test(token.expose())) return refused('this is not an access token');
+      const key = keyOf(token);
+      const known = remembered(key) ?? lookUps.get(key);
+      if (known !== undefined) return known;
+      if (lookUps.size >= MAX_LOOK_UPS) {
+        return { kind: 'unavailable', message: 'too many access tokens are being looked up: try again' };
+      }
+      const asked = lookUp(token, key).finally(() => lookUps.delete(key));
+      lookUps.set(key, asked);
+      return asked;
+    },
+  };
+}
+
+function refused(message: string): Extract<GoogleVerdict, { kind: 'refused' }> {
+  return { kind: 'refused', message };
+}
+
+function statusOf(error: unknown): unknown {
+  if (!(error instanceof Error)) return undefined;
+  const { response, status } = error as { response?: { status?: unknown }; status?: unknown };
+  return response?.status ?? status;
+}
