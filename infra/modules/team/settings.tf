@@ -1,0 +1,41 @@
+locals {
+  labels = {
+    application = "nixery-run"
+    team        = var.name
+  }
+
+  # Whether a pull must show who it is. Without, the endpoint is for the project's networks alone.
+  authenticated = var.settings.credentials || length(var.settings.google_allow) > 0
+
+  # Each secret is a file in a folder of its own. The smoke test's is read by Cloud Build alone.
+  files = {
+    for kind, file in {
+      credentials = "credentials.json"
+      # What git looks for in XDG_CONFIG_HOME.
+      git-config  = "git/config"
+      netrc       = "netrc"
+      signing-key = "key"
+    } : kind => { folder = "/secrets/${kind}", file = file, path = "/secrets/${kind}/${file}" } if contains(keys(var.secrets), kind)
+  }
+
+  # The program takes a variable that is set to nothing as not set; so does this.
+  environment = {
+    for name, value in {
+      BUCKET                = google_storage_bucket.store.name
+      GCS_SIGNING_ACCOUNT   = google_service_account.team.email
+      GCS_SIGNING_KEY       = try(local.files["signing-key"].path, "")
+      NIXERY_CHANNEL        = var.settings.channel == null ? "" : var.settings.channel
+      NIXERY_PKGS_REPO      = var.settings.repository == null ? "" : var.settings.repository
+      XDG_CONFIG_HOME       = try(local.files["git-config"].folder, "")
+      NIX_TIMEOUT           = tostring(var.settings.build_timeout_seconds)
+      NIXERY_STORE_LIMIT_MB = tostring(floor(var.settings.store_mib * 3 / 4))
+      NIXERY_CREDENTIALS    = try(local.files["credentials"].path, "")
+      NIXERY_GOOGLE_ALLOW   = join(",", var.settings.google_allow)
+      NIXERY_ALLOW          = join(",", var.settings.allow)
+      NIXERY_DENY           = join(",", var.settings.deny)
+      NIXERY_SUBSTITUTERS   = join(" ", var.settings.substituters)
+      NIXERY_TRUSTED_KEYS   = join(" ", var.settings.trusted_keys)
+      NIXERY_NETRC          = try(local.files["netrc"].path, "")
+    } : name => value if value != ""
+  }
+}

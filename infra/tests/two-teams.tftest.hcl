@@ -1,0 +1,88 @@
+# Two teams side by side: what they share and what they must not.
+
+mock_provider "google" {
+  mock_data "google_cloud_run_locations" {
+    defaults = { locations = ["europe-west1", "us-central1"] }
+  }
+}
+
+variables {
+  project = "acme-images"
+  region  = "europe-west1"
+
+  teams = {
+    payments = {
+      region       = "europe-west1"
+      repository   = "https://git.example.com/payments/packages.git"
+      git_config   = true
+      google_allow = ["@example.com"]
+      admins       = ["group:payments@example.com"]
+    }
+    research = {
+      region       = "us-central1"
+      channel      = "nixos-25.11"
+      cpu          = 8
+      memory_mib   = 16384
+      store_mib    = 12288
+      credentials  = false
+      signing      = "key"
+      substituters = ["https://cache.example.com"]
+      trusted_keys = ["cache.example.com-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY="]
+      netrc        = true
+    }
+  }
+}
+
+run "each_team_has_a_bucket_an_account_and_a_service_of_its_own" {
+  assert {
+    condition     = output.teams["payments"].bucket == "acme-images-nixery-payments" && output.teams["research"].bucket == "acme-images-nixery-research"
+    error_message = "A bucket is named by its project and team."
+  }
+
+  assert {
+    condition     = output.teams["payments"].account != output.teams["research"].account
+    error_message = "The teams share an account."
+  }
+
+  assert {
+    condition     = output.teams["payments"].service == "nixery-payments" && output.teams["research"].service == "nixery-research"
+    error_message = "A service is named by its team."
+  }
+}
+
+run "the_shared_part_makes_the_secrets_that_the_teams_use_and_no_other" {
+  assert {
+    condition = toset(keys(output.secrets)) == toset([
+      "nixery-payments-credentials",
+      "nixery-payments-git-config",
+      "nixery-payments-smoke",
+      "nixery-research-netrc",
+      "nixery-research-signing-key",
+    ])
+    error_message = "The secrets are ${join(", ", keys(output.secrets))}."
+  }
+}
+
+run "a_team_says_how_to_log_in_and_pull" {
+  assert {
+    condition     = startswith(output.teams["payments"].login, "docker login --username USER --password-stdin ")
+    error_message = "With credentials one logs in with docker: ${output.teams["payments"].login}"
+  }
+
+  assert {
+    condition     = startswith(output.teams["research"].login, "no login")
+    error_message = "Without credentials there is no login: ${output.teams["research"].login}"
+  }
+
+  assert {
+    condition     = endswith(output.teams["payments"].pull, "/shell/git")
+    error_message = "The pull command pulls shell/git."
+  }
+}
+
+run "images_come_from_the_projects_own_repository" {
+  assert {
+    condition     = output.images == "europe-west1-docker.pkg.dev/acme-images/nixery"
+    error_message = "The repository is ${output.images}."
+  }
+}
