@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import type { AddressSource } from './access/client-address.ts';
 import type { GoogleAllowList } from './access/google-identities.ts';
+import type { PackagePatterns } from './builder/package-policy.ts';
 
 /** What the program was configured with. */
 export interface Config {
@@ -29,6 +30,12 @@ export interface Config {
   /** How long a pull waits for its image before it is sent on, in milliseconds. */
   readonly holdMs: number;
   readonly access: AccessSettings;
+  /** Patterns of the attributes that alone may be had, all when undefined; and of those that may not. */
+  readonly policy: PackagePatterns;
+  /** Images that one user, or one address where there are no users, may have made in an hour. */
+  readonly maxBuildsPerHour: number;
+  /** The Google Cloud project that traces are in. */
+  readonly project: string | undefined;
   /** Where a client's address is to be found. */
   readonly addresses: AddressSource;
   /** At Google, logs are JSON; at a terminal they are lines for people. */
@@ -101,6 +108,17 @@ const bucketName = z
   .regex(/^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/, 'must be the name of a bucket, without gs://')
   .optional();
 
+/** Attributes, with `*` for any characters. */
+const patterns = z
+  .string()
+  .transform((list) => list.split(',').map((entry) => entry.trim()))
+  .pipe(
+    z.array(
+      z.string().regex(/^[A-Za-z0-9_.*+'-]+$/, 'must be attributes, with * in them, such as python3Packages.*,jq'),
+    ),
+  )
+  .optional();
+
 /** As it stands in the environment: a variable set to nothing counts as not set. */
 const variables = z.object({
   PORT: wholeNumber(1, 65535).default(8080),
@@ -148,6 +166,10 @@ const variables = z.object({
     .optional(),
   GOOGLE_TOKENINFO_ENDPOINT: z.url({ protocol: /^https?$/, error: 'must be a URL' }).optional(),
   NIXERY_MAX_FAILED_LOGINS: wholeNumber(1, 100_000).default(20),
+  NIXERY_ALLOW: patterns,
+  NIXERY_DENY: patterns,
+  NIXERY_BUILDS_PER_HOUR: wholeNumber(1, 1_000_000).default(1000),
+  GOOGLE_CLOUD_PROJECT: text,
   NIXERY_TRUSTED_PROXIES: wholeNumber(0, 10).default(0),
   K_SERVICE: text,
 });
@@ -200,6 +222,9 @@ export function parseConfig(
       google: googleSettings(data),
       maxFailedLogins: data.NIXERY_MAX_FAILED_LOGINS,
     },
+    policy: { allow: data.NIXERY_ALLOW, deny: data.NIXERY_DENY ?? [] },
+    maxBuildsPerHour: data.NIXERY_BUILDS_PER_HOUR,
+    project: data.GOOGLE_CLOUD_PROJECT,
     // Elsewhere nobody vouches for the header.
     addresses:
       data.K_SERVICE === undefined ? { kind: 'socket' } : { kind: 'forwarded', proxies: data.NIXERY_TRUSTED_PROXIES },

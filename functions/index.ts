@@ -1,12 +1,15 @@
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { http } from '@google-cloud/functions-framework';
+import { budget } from './access/budget.ts';
 import { imageBuilder } from './builder/image-builder.ts';
-import { imageMaker } from './builder/image-maker.ts';
+import { ALWAYS, imageMaker } from './builder/image-maker.ts';
+import { admitBy, packagePolicy } from './builder/package-policy.ts';
 import { packageFinder } from './builder/packages.ts';
 import { composeAccess } from './compose-access.ts';
 import { composeStorage } from './compose-store.ts';
 import { type Config, parseConfig } from './config.ts';
+import { audit } from './http/audit.ts';
 import { answerBeforeFramework } from './http/before-framework.ts';
 import { answerBrokenRequests, limitConnections } from './http/connections.ts';
 import { type Handler, handler } from './http/handler.ts';
@@ -21,6 +24,8 @@ import { toldToOperator } from './operator-error.ts';
 import { registry } from './registry/registry.ts';
 import { pulledTags } from './registry/tags.ts';
 import { knownBlobs } from './storage/known-blobs.ts';
+
+const HOUR_MS = 60 * 60 * 1000;
 
 function packageSource({ packages, nix }: Config): PackageSource | Promise<PackageSource> {
   switch (packages.kind) {
@@ -48,16 +53,20 @@ async function compose(config: Config): Promise<Handler> {
   ]);
 
   const known = knownBlobs(store);
-  const packages = packageFinder({ store, nix: config.nix, expressions });
-  const maker = imageMaker({ store, known, compressor, packages });
+  const policy = config.policy.allow || config.policy.deny.length > 0 ? packagePolicy(config.policy) : undefined;
+  const nix = { ...config.nix, admit: policy && admitBy(policy, ALWAYS) };
+  const packages = packageFinder({ store, nix, expressions });
+  const maker = imageMaker({ store, known, compressor, packages, policy });
   const { pinForMs, maxQueue, maxBuilds = availableParallelism() } = config;
   const limits = { timeoutMs: config.nix.timeoutMs, maxBuilds, maxQueue, pinForMs };
-  const images = imageBuilder({ store, known, source, maker, log, limits });
+  const images = imageBuilder({ store, known, source, maker, log, limits, policy });
   const handle = handler({
     registry: registry({ store, known, images, tags: pulledTags(store), signer }),
     gate,
     addresses: config.addresses,
     log,
+    audit: audit(log, config.project),
+    builds: budget({ size: config.maxBuildsPerHour, perMs: HOUR_MS }),
     holdMs: config.holdMs,
   });
   whenListening(limitConnections, (server, port) => {

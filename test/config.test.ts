@@ -107,6 +107,17 @@ describe('the configuration', () => {
     }
   });
 
+  it('reads what may be had, by patterns', () => {
+    assert.deepEqual(parse({}).policy, { allow: undefined, deny: [] });
+    assert.deepEqual(parse({ NIXERY_ALLOW: 'git, python3Packages.*', NIXERY_DENY: 'nmap' }).policy, {
+      allow: ['git', 'python3Packages.*'],
+      deny: ['nmap'],
+    });
+    for (const list of ['git,', 'a b', 'a/b', '(a|b)']) {
+      assert.match(problemsOf({ NIXERY_DENY: list }), /NIXERY_DENY.* must be attributes/, list);
+    }
+  });
+
   it('takes the address of a client from a header at Google alone', () => {
     assert.deepEqual(parse({ NIXERY_TRUSTED_PROXIES: '1' }).addresses, { kind: 'socket' });
     assert.deepEqual(parse({ K_SERVICE: 's' }).addresses, { kind: 'forwarded', proxies: 0 });

@@ -1,13 +1,15 @@
 import { ProcessError } from '../nix/process.ts';
 import { BuildFailedError } from '../nix/realise.ts';
 import type { ImageUnavailable } from './outcome.ts';
+import { PackageDeniedError } from './package-policy.ts';
 
 /**
- * What went wrong, when it is the image's own fault: its build fails or takes too long.
+ * What went wrong, when it is the image's own fault: its build fails or takes too long, or it is not to be had.
  *
  * @returns undefined for a fault of this program or its machine
  */
 export function explainFailure(error: unknown, deadline: AbortSignal, timeoutMs: number): ImageUnavailable | undefined {
+  if (error instanceof PackageDeniedError) return { kind: 'denied', message: error.message };
   if (error instanceof BuildFailedError) {
     return { kind: 'build-failed', message: error.message, logTail: error.logTail };
   }

@@ -3,13 +3,14 @@ import { z } from 'zod';
 import type { BlobStore, IoOptions } from '../storage/blob-store.ts';
 import { objectKey } from '../storage/object-key.ts';
 import { findRecord, overwriteRecord } from '../storage/record.ts';
-import type { ImageUnavailable } from './outcome.ts';
+import type { ImageUnavailable, PackagesDenied } from './outcome.ts';
 
 /** Why images could not be made, for a minute: clients try again at once, and no instance shall build for them again. */
 export interface Failures {
   /** Undefined when the image did not fail lately. */
   find(key: string, options?: IoOptions): Promise<ImageUnavailable | undefined>;
-  add(key: string, failure: ImageUnavailable, options?: IoOptions): Promise<void>;
+  /** What is denied here may be allowed at another instance, or after a restart: it is not remembered. */
+  add(key: string, failure: Exclude<ImageUnavailable, PackagesDenied>, options?: IoOptions): Promise<void>;
 }
 
 /** How long a failure is remembered. */

@@ -7,12 +7,14 @@ import type { BlobStore, IoOptions } from '../storage/blob-store.ts';
 import type { KnownBlobs } from '../storage/known-blobs.ts';
 import { explainFailure } from './explain-failure.ts';
 import { failures } from './failures.ts';
-import { type Image, imageOf } from './image.ts';
+import { imageOf, type ImageRecord } from './image.ts';
 import { imageCache } from './image-cache.ts';
 import type { ImageMaker, ImageOrder } from './image-maker.ts';
 import type { ImageRequest } from './image-request.ts';
+import { imageJudge, type Judgement } from './judge-image.ts';
 import { type Leases, leases } from './leases.ts';
-import type { ImageOutcome, ImageUnavailable } from './outcome.ts';
+import type { ImageOrigin, ImageOutcome, ImageUnavailable, PackagesDenied } from './outcome.ts';
+import type { PackagePolicy } from './package-policy.ts';
 import { pins } from './pins.ts';
 import { waitFor } from './wait-for.ts';
 
@@ -21,9 +23,9 @@ export interface ImageBuilder {
   /** The image that a request means at a reference. A build goes on when its callers leave. */
   build(request: ImageRequest, reference: string, options?: BuildOptions): Promise<ImageOutcome>;
   /** The same if it is in this process's memory. */
-  peek(request: ImageRequest, reference: string): Extract<ImageOutcome, { kind: 'image' }> | undefined;
+  peek(request: ImageRequest, reference: string): FoundImage | PackagesDenied | undefined;
   /** An image that was made before; undefined when no image has this digest. */
-  findByDigest(digest: Digest, options?: IoOptions): Promise<Image | undefined>;
+  findByDigest(digest: Digest, options?: IoOptions): Promise<FoundImage | PackagesDenied | undefined>;
   /** A client asked for a blob that is not there: images that name it are forgotten, so that the next pull mends them. */
   reportMissing(digest: Digest, options?: IoOptions): Promise<void>;
   /** Starts no build any more, ends those that run, and gives their leases back. Who waits is told `in-progress`. */
@@ -33,7 +35,16 @@ export interface ImageBuilder {
 export interface BuildOptions extends IoOptions {
   /** How long to wait for a build, in milliseconds; afterwards the outcome is `in-progress`. Until its end when absent. */
   readonly holdMs?: number | undefined;
+  /** Asked before a build is begun; a build that runs already costs nothing. Without limit when absent. */
+  readonly budget?: BuildBudget | undefined;
 }
+
+/** How many builds somebody may still begin. */
+export interface BuildBudget {
+  take(): { readonly kind: 'left' } | { readonly kind: 'spent'; readonly retryAfterSeconds: number };
+}
+
+export type FoundImage = Extract<ImageOutcome, { kind: 'image' }>;
 
 /** Between two looks at a build of another instance: the first at once, then more and more seldom. */
 const POLL_MS = [100, 200, 400, 800];
@@ -43,6 +54,11 @@ const RETRY_AFTER_SECONDS = 10;
 function busy(active: number, waiting: number): ImageUnavailable {
   const message = `${active} images are being made and ${waiting} wait: try again later`;
   return { kind: 'busy', message, retryAfterSeconds: RETRY_AFTER_SECONDS };
+}
+
+function spent(retryAfterSeconds: number): ImageUnavailable {
+  const message = `you have had as many images made as you may for now: try again in ${retryAfterSeconds} s`;
+  return { kind: 'busy', message, retryAfterSeconds };
 }
 
 export interface BuildLimits {
@@ -64,17 +80,39 @@ export function imageBuilder(world: {
   readonly log: Pick<Logger, 'info' | 'warn'>;
   readonly limits: BuildLimits;
   readonly leases?: Leases;
+  /** What may be had. */
+  readonly policy?: PackagePolicy | undefined;
 }): ImageBuilder {
   const { store, known, source, maker, log, limits } = world;
   const { timeoutMs, maxBuilds, maxQueue, pinForMs } = limits;
   const references = pins({ store, source, log, pinForMs });
   const cache = imageCache(store, log);
+  const judge = imageJudge(store, world.policy);
   const failed = failures(store, log);
   const held = world.leases ?? leases({ store, log });
   const limit = pLimit(maxBuilds);
   /** The one build of each image in this process. */
   const builds = new Map<string, Promise<ImageOutcome>>();
   const stopped = new AbortController();
+
+  /** What is to be had of an image that was found; undefined when it has to be made again to know. */
+  function give(record: ImageRecord, from: ImageOrigin, options?: IoOptions) {
+    const judgement = judge(record, options);
+    return judgement instanceof Promise ? judgement.then(conclude) : conclude(judgement);
+
+    function conclude(judged: Judgement): FoundImage | PackagesDenied | undefined {
+      if (judged.kind === 'unknown') return undefined;
+      return judged.kind === 'denied' ? judged : { kind: 'image', image: imageOf(record), from };
+    }
+  }
+
+  /** The record of an image, from where it is nearest. */
+  async function findRecordOf(name: string, options?: IoOptions) {
+    const inMemory = cache.peek(name);
+    if (inMemory !== undefined) return { record: inMemory, from: 'memory' as const };
+    const record = await cache.find(name, options);
+    return record && { record, from: 'store' as const };
+  }
 
   /** Makes an image, or says why it cannot be made; throws for faults of this program and its machine. */
   async function make(order: ImageOrder, key: string): Promise<ImageOutcome> {
@@ -89,7 +127,11 @@ export function imageBuilder(world: {
         cache.add(made.record);
         const durationMs = Math.round(performance.now() - startedMs);
         log.info({ ...about, ...made.statistics, durationMs }, 'image made');
-        return { kind: 'image', image: imageOf(made.record) };
+        return {
+          kind: 'image',
+          image: imageOf(made.record),
+          from: made.statistics.evaluated > 0 ? 'built' : 'composed',
+        };
       }
       failure = made;
     } catch (error) {
@@ -98,7 +140,7 @@ export function imageBuilder(world: {
       failure = explained;
     }
     log.warn({ ...about, failure }, 'no image');
-    await failed.add(key, failure, { signal: stopped.signal });
+    if (failure.kind !== 'denied') await failed.add(key, failure, { signal: stopped.signal });
     return failure;
   }
 
@@ -117,8 +159,8 @@ export function imageBuilder(world: {
   /** What became of an image, here or at another instance. */
   async function lookAround(key: string): Promise<ImageOutcome | undefined> {
     const options = { signal: stopped.signal };
-    const record = await cache.find(key, options);
-    return record === undefined ? failed.find(key, options) : { kind: 'image', image: imageOf(record) };
+    const found = await findRecordOf(key, options);
+    return (found && (await give(found.record, found.from, options))) ?? failed.find(key, options);
   }
 
   async function makeOrAwait(order: ImageOrder, key: string): Promise<ImageOutcome> {
@@ -132,11 +174,13 @@ export function imageBuilder(world: {
   }
 
   /** Joins the running build of an image, or starts one when the queue is not too long. */
-  async function join(order: ImageOrder, key: string): Promise<ImageOutcome> {
+  async function join(order: ImageOrder, key: string, budget: BuildBudget | undefined): Promise<ImageOutcome> {
     let build = builds.get(key);
     if (build === undefined) {
       if (stopped.signal.aborted) return { kind: 'in-progress' };
       if (limit.pendingCount >= maxQueue) return busy(limit.activeCount, limit.pendingCount);
+      const left = budget?.take();
+      if (left?.kind === 'spent') return spent(left.retryAfterSeconds);
       build = makeOrAwait(order, key).finally(() => builds.delete(key));
       builds.set(key, build);
     }
@@ -144,14 +188,13 @@ export function imageBuilder(world: {
     return (await waitFor(build, { signal: stopped.signal, atAbort: 'leave' })) ?? { kind: 'in-progress' };
   }
 
-  async function findOrMake(request: ImageRequest, reference: string): Promise<ImageOutcome> {
+  async function findOrMake(request: ImageRequest, reference: string, budget: BuildBudget | undefined) {
     const pin = await references.pin(reference);
-    if (pin.kind === 'unknown') return { kind: 'reference-unknown', message: pin.message };
+    if (pin.kind === 'unknown') return { kind: 'reference-unknown' as const, message: pin.message };
     const order = { request, source, revision: pin.revision };
     const key = maker.keyOf(order);
-    const found = await cache.find(key);
-    const outcome: ImageOutcome =
-      found === undefined ? await join(order, key) : { kind: 'image', image: imageOf(found) };
+    const found = await findRecordOf(key);
+    const outcome: ImageOutcome = (found && (await give(found.record, found.from))) ?? (await join(order, key, budget));
     return outcome.kind === 'image' && pin.stale !== undefined ? { ...outcome, stale: pin.stale } : outcome;
   }
 
@@ -160,18 +203,21 @@ export function imageBuilder(world: {
       const pin = references.peek(reference);
       if (pin?.kind !== 'pinned') return undefined;
       const record = cache.peek(maker.keyOf({ request, source, revision: pin.revision }));
-      return record && { kind: 'image', image: imageOf(record), ...(pin.stale !== undefined && { stale: pin.stale }) };
+      const given = record && give(record, 'memory');
+      // What has to be looked up takes the other way.
+      if (given === undefined || given instanceof Promise) return undefined;
+      return pin.stale === undefined || given.kind === 'denied' ? given : { ...given, stale: pin.stale };
     },
 
-    async build(request, reference, { signal, holdMs } = {}) {
+    async build(request, reference, { signal, holdMs, budget } = {}) {
       // Without the caller's signal: what was begun is finished, for whoever asks next.
-      const outcome = await waitFor(findOrMake(request, reference), { signal, holdMs, atAbort: 'reject' });
+      const outcome = await waitFor(findOrMake(request, reference, budget), { signal, holdMs, atAbort: 'reject' });
       return outcome ?? { kind: 'in-progress' };
     },
 
     async findByDigest(digest, options = {}) {
-      const record = await cache.find(hexOf(digest), options);
-      return record?.digest === digest ? imageOf(record) : undefined;
+      const found = await findRecordOf(hexOf(digest), options);
+      return found?.record.digest === digest ? give(found.record, found.from, options) : undefined;
     },
 
     async reportMissing(digest, options = {}) {

@@ -18,15 +18,17 @@ import { architectureOf } from '../oci/platform.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
 import type { KnownBlobs } from '../storage/known-blobs.ts';
 import { splitObjectKey } from '../storage/object-key.ts';
-import { findRecord, settleRecord } from '../storage/record.ts';
+import { findRecord, overwriteRecord, settleRecord } from '../storage/record.ts';
 import { imageObject, type ImageRecord, imageRecord, imageRecordSchema } from './image.ts';
 import { imageKey } from './image-key.ts';
 import type { ImageRequest } from './image-request.ts';
-import type { PackagesUnavailable } from './outcome.ts';
+import type { PackagesDenied, PackagesUnavailable } from './outcome.ts';
+import { nameWithoutVersion, type PackagePolicy, type PolicySubject, subjectOf } from './package-policy.ts';
+import { packageObject, packageRecordSchema } from './package-record.ts';
 import type { KnownPackage, PackageFinder, PackageQuery } from './packages.ts';
 
 /** In every image where the package set has them: CA certificates, and the names of protocols and services. */
-const ALWAYS = ['cacert', 'iana-etc'];
+export const ALWAYS: readonly string[] = ['cacert', 'iana-etc'];
 
 /** nixpkgs' priority of a package that names none (`lib.meta.defaultPriority`). */
 const DEFAULT_PRIORITY = 5;
@@ -55,7 +57,7 @@ export interface MadeImage {
 export interface ImageMaker {
   /** The key hash of an image. Pure: it is known before anything of the image is. */
   keyOf(order: ImageOrder): string;
-  make(order: ImageOrder, call: NixCall): Promise<MadeImage | PackagesUnavailable>;
+  make(order: ImageOrder, call: NixCall): Promise<MadeImage | PackagesUnavailable | PackagesDenied>;
 }
 
 export function imageMaker(into: {
@@ -63,8 +65,10 @@ export function imageMaker(into: {
   readonly known: KnownBlobs;
   readonly compressor: Compressor;
   readonly packages: PackageFinder;
+  /** What may be had. */
+  readonly policy?: PackagePolicy | undefined;
 }): ImageMaker {
-  const { store, known, compressor, packages: finder } = into;
+  const { store, known, compressor, packages: finder, policy } = into;
   const makeLayers = createLayerMaker(into);
 
   const queryOf = ({ request, source, revision }: ImageOrder): PackageQuery => {
@@ -148,6 +152,7 @@ export function imageMaker(into: {
       manifest: manifest.bytes.toString(),
       blobs: [config.digest, ...new Set(descriptors.map(({ digest }) => digest))],
       attributes: [...request.attributes],
+      asked: [...subjectsOf(request, packages)],
       system: request.system,
       packages: packages.map((one) => one.key),
       contents: sources.contents.map(({ path, key, digest }) => ({ path, name: splitObjectKey(key).name, digest })),
@@ -160,14 +165,36 @@ export function imageMaker(into: {
 
   async function settle(object: ReturnType<typeof imageObject>, record: ImageRecord, { signal }: NixCall) {
     const found = await findRecord(store, object, imageRecordSchema, { signal });
+    // The same image as before, of which less was recorded then.
+    if (found.kind === 'found' && found.value.asked === undefined && found.value.digest === record.digest) {
+      await overwriteRecord(store, object, record, found, { signal });
+      return record;
+    }
     return settleRecord(store, object, imageRecordSchema, record, found, { signal });
+  }
+
+  /** What is known of the packages says that they are not to be had: then nothing of the others is built. */
+  async function denialOf(order: ImageOrder, { signal }: NixCall): Promise<PackagesDenied | undefined> {
+    if (policy === undefined) return undefined;
+    const found = await Promise.all(
+      finder.keysOf({ ...queryOf(order), always: [] }).map(async (key) => {
+        const one = await findRecord(store, packageObject(key), packageRecordSchema, { signal });
+        return one.kind === 'found' && one.value.kind === 'package' ? [{ key, record: one.value }] : [];
+      }),
+    );
+    const message = policy.refusal(subjectsOf(order.request, found.flat()));
+    return message === undefined ? undefined : { kind: 'denied', message };
   }
 
   return {
     keyOf,
     async make(order, call) {
+      const denied = await denialOf(order, call);
+      if (denied !== undefined) return denied;
       const found = await finder.find(queryOf(order), call);
       if (found.kind !== 'packages') return found;
+      const refusal = policy?.refusal(subjectsOf(order.request, found.packages));
+      if (refusal !== undefined) return { kind: 'denied', message: refusal };
       const root = rootOf(found.packages);
       const made = await layersOf(order, found.packages, root, call);
       const { layers, stats } = made;
@@ -211,8 +238,9 @@ function unionOf(packages: readonly KnownPackage[]): ClosurePath[] {
   return [...union.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-/** `hello` of `hello-2.10`: what nixpkgs calls `pname`. */
-function nameWithoutVersion(name: string, version: string | null): string {
-  if (version !== null && name.endsWith(`-${version}`)) return name.slice(0, -version.length - 1);
-  return name.replace(/-\d.*$/, '');
+/** What was asked for, of the packages of an image. */
+function subjectsOf({ attributes }: ImageRequest, packages: readonly KnownPackage[]): PolicySubject[] {
+  return packages
+    .filter(({ record }) => attributes.includes(record.attribute))
+    .map(({ record }) => subjectOf({ ...record, version: record.packageVersion }));
 }

@@ -25,6 +25,8 @@ export const imageRecordSchema = z.object({
   blobs: z.array(digestSchema),
   /** What was asked for, as an image's name says it. */
   attributes: z.array(z.string()),
+  /** The same, as the package set knows it; absent in records of before there was a policy for that. */
+  asked: z.array(z.object({ attributePath: z.string(), packageName: z.string() })).optional(),
   system: z.enum(['x86_64-linux', 'aarch64-linux']),
   /** What it was made from, as names in `packages/`, `contents/` and `joins/`; the digests are those of packed paths. */
   packages: z.array(z.string()),
@@ -43,17 +45,28 @@ export interface Image {
   readonly digest: Digest;
   readonly bytes: Buffer;
   readonly revision: string;
+  /** Of its config and its layers, as they are sent. */
+  readonly sizeBytes: number;
 }
 
 export function imageOf(record: ImageRecord): Image {
   let image = images.get(record);
   if (image === undefined) {
     const { digest, revision, manifest } = record;
-    image = { mediaType: MediaType.manifest, digest, revision, bytes: Buffer.from(manifest) };
+    const sizeBytes = sizeOf(manifest);
+    image = { mediaType: MediaType.manifest, digest, revision, sizeBytes, bytes: Buffer.from(manifest) };
     images.set(record, image);
   }
   return image;
 }
+
+function sizeOf(manifest: string): number {
+  const { config, layers } = manifestSchema.parse(JSON.parse(manifest));
+  return layers.reduce((sum, { size }) => sum + size, config.size);
+}
+
+const sized = z.object({ size: z.number() });
+const manifestSchema = z.object({ config: sized, layers: z.array(sized) });
 
 /** A record in memory is served thousands of times a second. */
 const images = new WeakMap<ImageRecord, Image>();

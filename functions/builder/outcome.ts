@@ -6,6 +6,7 @@ export type ImageOutcome =
   | {
       readonly kind: 'image';
       readonly image: Image;
+      readonly from: ImageOrigin;
       /** Why it may be out of date; absent otherwise. */
       readonly stale?: string;
     }
@@ -13,13 +14,17 @@ export type ImageOutcome =
   | { readonly kind: 'in-progress' }
   | ImageUnavailable;
 
+/** Where an image was found, or how it was made: `composed` of packages that are known, or `built`, after asking Nix. */
+export type ImageOrigin = 'memory' | 'store' | 'composed' | 'built';
+
 /** Why there is no image, for a person. None of these is a fault of this program. */
 export type ImageUnavailable =
   | { readonly kind: 'reference-unknown'; readonly message: string }
   | PackagesUnavailable
+  | PackagesDenied
   | { readonly kind: 'build-failed'; readonly message: string; readonly logTail: readonly string[] }
   | { readonly kind: 'out-of-time'; readonly message: string }
-  /** Too much is being built already. */
+  /** Too much is being built already, or was for who asks. */
   | { readonly kind: 'busy'; readonly message: string; readonly retryAfterSeconds: number };
 
 /** Some of the packages are not to be had. */
@@ -27,4 +32,10 @@ export interface PackagesUnavailable {
   readonly kind: 'packages-unavailable';
   readonly unknown: readonly Omit<UnknownAttribute, 'kind'>[];
   readonly refused: readonly Omit<RefusedAttribute, 'kind'>[];
+}
+
+/** Some of the packages may not be had from this registry, as its operator decided. */
+export interface PackagesDenied {
+  readonly kind: 'denied';
+  readonly message: string;
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
+import type { Budget } from '../access/budget.ts';
 import { type AddressSource, clientAddress } from '../access/client-address.ts';
 import type { Admission, Gate } from '../access/gate.ts';
 import type { ManifestOutcome } from '../registry/outcome.ts';
@@ -7,6 +8,7 @@ import type { Registry } from '../registry/registry.ts';
 import { SourceError } from '../nix/source.ts';
 import { type Answer, BodyGoneError, send } from './answer.ts';
 import { pageAnswer } from './page.ts';
+import type { Audit } from './audit.ts';
 import { blobAnswer, redirectAnswer } from './blob-answer.ts';
 import {
   bodyAnswer,
@@ -27,6 +29,13 @@ import { type Route, route } from './route.ts';
 /** containerd and skopeo follow at most this many redirects of one request. */
 const LAST_HOP = 9;
 
+/** Who asks, and for how long it stays. */
+interface Caller {
+  readonly user: string | undefined;
+  readonly address: string;
+  readonly signal: AbortSignal;
+}
+
 export type Handler = (request: IncomingMessage & { originalUrl?: string }, response: ServerResponse) => Promise<void>;
 
 /** The wire: one request in, one answer out, and the one place where an error that nobody expected ends. */
@@ -36,22 +45,28 @@ export function handler(world: {
   /** Where a client's address is to be found. */
   readonly addresses: AddressSource;
   readonly log: Pick<Logger, 'error'>;
+  readonly audit: Audit;
+  /** Images that a user, or an address without one, may have made; any number when absent. */
+  readonly builds?: Budget | undefined;
   /** How long a pull waits for its image before it is sent on, in milliseconds. */
   readonly holdMs: number;
 }): Handler {
-  const { registry, gate, addresses, log } = world;
+  const { registry, gate, addresses, log, builds } = world;
 
   /** PROTOCOL: no answer of a pull may take longer than clients wait for headers; the last hop may, for those without a limit. */
-  function pullAnswer(request: IncomingMessage, at: Extract<Route, { kind: 'manifest' }>, signal: AbortSignal) {
+  function pullAnswer(request: IncomingMessage, at: Extract<Route, { kind: 'manifest' }>, from: Caller) {
     const { repository, reference, hints } = at;
+    const startedMs = performance.now();
     const isLast = hints.buildFailed || hints.hop >= LAST_HOP;
     const holdMs = isLast ? undefined : world.holdMs;
-    const resolving = registry.resolveManifest(repository, reference, { signal, holdMs });
+    const budget = builds && { take: () => builds.take(from.user ?? from.address) };
+    const resolving = registry.resolveManifest(repository, reference, { signal: from.signal, holdMs, budget });
     return resolving instanceof Promise ? resolving.then(answer) : answer(resolving);
 
     function answer(outcome: ManifestOutcome): Answer {
       if (!isLast && outcome.kind === 'in-progress') return hopAnswer(repository, reference, hints.hop + 1);
       if (!isLast && isBuildFailure(outcome)) return buildFailedHopAnswer(repository, reference, outcome);
+      world.audit(request, { ...from, repository, reference, startedMs }, outcome);
       return manifestAnswer(outcome, request.headers['if-none-match']);
     }
   }
@@ -73,12 +88,13 @@ export function handler(world: {
     return tagsAnswer(await registry.listTags(repository, page, { signal }));
   }
 
-  function answerTo(request: IncomingMessage, at: Route, signal: AbortSignal): Answer | Promise<Answer> {
+  function answerTo(request: IncomingMessage, at: Route, from: Caller): Answer | Promise<Answer> {
+    const { signal } = from;
     switch (at.kind) {
       case 'base':
         return baseAnswer();
       case 'manifest':
-        return pullAnswer(request, at, signal);
+        return pullAnswer(request, at, from);
       case 'blob':
         return blobAnswerTo(request, at, signal);
       case 'tags':
@@ -100,7 +116,7 @@ export function handler(world: {
 
   /** Everything below `/v2/` is behind the gate, what is wrong with a request included. */
   function guardedAnswerTo(request: IncomingMessage, at: Route, signal: AbortSignal): Answer | Promise<Answer> {
-    if (at.kind === 'page') return answerTo(request, at, signal);
+    if (at.kind === 'page') return pageAnswer(at.path);
     // Node joins several of them to one text.
     const forwarded = request.headers['x-forwarded-for'] as string | undefined;
     const address = clientAddress(addresses, forwarded, request.socket.remoteAddress);
@@ -110,7 +126,7 @@ export function handler(world: {
     function answer(admission: Admission): Answer | Promise<Answer> {
       if (admission.kind !== 'admitted') return refusedAnswer(admission);
       if (at.kind !== 'unsupported-method' && bringsBody(request)) return bodyAnswer();
-      return answerTo(request, at, signal);
+      return answerTo(request, at, { user: admission.user, address, signal });
     }
   }
 

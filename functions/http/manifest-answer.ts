@@ -32,6 +32,8 @@ export function manifestAnswer(outcome: ManifestOutcome, ifNoneMatch: string | u
       const code = unknown.length > 0 ? 'MANIFEST_UNKNOWN' : 'MANIFEST_INVALID';
       return errorAnswer(code, sentences.join('; '), { unknown, refused });
     }
+    case 'denied':
+      return errorAnswer('DENIED', outcome.message);
     case 'build-failed': {
       const log = outcome.logTail.slice(-MAX_LOG_LINES);
       return errorAnswer('MANIFEST_INVALID', `the build failed: ${[outcome.message, ...log].join('\n')}`, { log });

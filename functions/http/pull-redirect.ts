@@ -3,11 +3,14 @@ import type { Answer } from './answer.ts';
 import { VERSION_HEADER } from './json-answer.ts';
 
 /** An outcome whose text a client that asks with HEAD would not show. */
-type BuildFailure = Extract<ManifestOutcome, { kind: 'build-failed' | 'out-of-time' | 'packages-unavailable' }>;
+type BuildFailure = Extract<
+  ManifestOutcome,
+  { kind: 'build-failed' | 'out-of-time' | 'packages-unavailable' | 'denied' }
+>;
 
 export function isBuildFailure(outcome: ManifestOutcome): outcome is BuildFailure {
   if (outcome.kind === 'packages-unavailable') return outcome.unknown.length === 0;
-  return outcome.kind === 'build-failed' || outcome.kind === 'out-of-time';
+  return outcome.kind === 'build-failed' || outcome.kind === 'out-of-time' || outcome.kind === 'denied';
 }
 
 /** Sends a pull on to ask again. */

@@ -1,11 +1,24 @@
 import type { RunOptions } from './process.ts';
 
+/** What is known of a package as soon as it is evaluated. */
+export interface NamedPackage {
+  /** As it was asked for. */
+  readonly attribute: string;
+  /** As the package set spells it. */
+  readonly attributePath: string;
+  readonly name: string;
+  /** Null where the package does not say. */
+  readonly version: string | null;
+}
+
 /** How Nix is asked: the same for every call of one program. */
 export interface Nix {
   /** Folder of `resolve.nix` and the other expressions. */
   readonly expressions: string;
   /** The whole environment of Nix's processes; nothing of the program's own gets in. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Throws when something that was found is not to be had: before anything of it is built. */
+  readonly admit?: ((found: readonly NamedPackage[]) => void) | undefined;
 }
 
 /** What one call may take. */

@@ -78,7 +78,7 @@ export interface ResolveRequest {
  * Resolves all names in one evaluation; the answers stand in the order of the names. Only when Nix gives up on the whole
  * is each name evaluated alone, to tell which one it was.
  *
- * @throws ProcessError when Nix is not there, is stopped or takes too long
+ * @throws ProcessError when Nix is not there, is stopped or takes too long, and whatever `nix.admit` throws
  */
 export async function resolve(nix: Nix, request: ResolveRequest, call: NixCall = {}): Promise<readonly Resolution[]> {
   let evaluated: readonly Evaluated[];
@@ -98,6 +98,7 @@ export async function resolve(nix: Nix, request: ResolveRequest, call: NixCall =
   }
   const resolutions: Resolution[] = [];
   for (const one of evaluated) resolutions.push(await conclude(nix, request, one, call));
+  nix.admit?.(resolutions.filter((one) => one.kind === 'found'));
   return resolutions;
 }
 

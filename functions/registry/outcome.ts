@@ -1,4 +1,4 @@
-import type { ImageUnavailable } from '../builder/outcome.ts';
+import type { ImageOrigin, ImageUnavailable } from '../builder/outcome.ts';
 import type { Image } from '../builder/image.ts';
 import type { ByteRange } from '../storage/blob-store.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -15,6 +15,7 @@ export type ManifestOutcome =
   | {
       readonly kind: 'manifest';
       readonly image: Image;
+      readonly from: ImageOrigin;
       /** Why the tag may mean another image by now; absent otherwise. */
       readonly stale?: string;
     }

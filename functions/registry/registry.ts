@@ -48,8 +48,8 @@ export function registry(world: {
   const { store, images, tags, known, signer } = world;
 
   async function findByDigest(digest: Digest, options: IoOptions): Promise<ManifestOutcome> {
-    const image = await images.findByDigest(digest, options);
-    if (image !== undefined) return { kind: 'manifest', image };
+    const found = await images.findByDigest(digest, options);
+    if (found !== undefined) return found.kind === 'image' ? { ...found, kind: 'manifest' } : found;
     return { kind: 'manifest-unknown', message: `no image here has the digest ${digest}; pull its tag first` };
   }
 
@@ -73,7 +73,7 @@ export function registry(world: {
       const name = parseImageName(repository);
       if (name.kind === 'invalid') return { kind: 'name-invalid', message: name.message };
       const known = tags.isAdded(repository, reference.tag) ? images.peek(name.request, reference.tag) : undefined;
-      if (known !== undefined) return { ...known, kind: 'manifest' };
+      if (known !== undefined) return known.kind === 'image' ? { ...known, kind: 'manifest' } : known;
       return build(repository, name.request, reference.tag, options);
     },
 

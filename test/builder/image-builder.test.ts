@@ -6,8 +6,11 @@ import { imageObject, imageRecord } from '../../functions/builder/image.ts';
 import type { ImageMaker, MadeImage } from '../../functions/builder/image-maker.ts';
 import { leases } from '../../functions/builder/leases.ts';
 import type { PackagesUnavailable } from '../../functions/builder/outcome.ts';
+import { PackageDeniedError, type PackagePolicy, packagePolicy } from '../../functions/builder/package-policy.ts';
+import { packageObject, packageRecord } from '../../functions/builder/package-record.ts';
 import { BuildFailedError } from '../../functions/nix/realise.ts';
 import type { PackageSource } from '../../functions/nix/source.ts';
+import type { StorePath } from '../../functions/nix/store-path.ts';
 import { digestOfBytes, hexOf } from '../../functions/oci/digest.ts';
 import { knownBlobs } from '../../functions/storage/known-blobs.ts';
 import { memoryStore } from '../../functions/storage/memory.ts';
@@ -26,6 +29,7 @@ const source: PackageSource = {
   confirm: () => Promise.resolve(),
 };
 const request = (...attributes: string[]) => ({ attributes, system: 'x86_64-linux' as const });
+const PATH = `/nix/store/${'a'.repeat(32)}-nmap-7.0` as StorePath;
 const quiet = { info: () => undefined, warn: () => undefined };
 
 /** An instance with a maker that takes its time, over a store that others may share. */
@@ -36,6 +40,9 @@ function instance({
   maxQueue = 64,
   timeoutMs = 10_000,
   fault = undefined as (() => Error | PackagesUnavailable) | undefined,
+  policy = undefined as PackagePolicy | undefined,
+  says = true,
+  evaluated = 0,
 } = {}) {
   const made: string[] = [];
   const maker: ImageMaker = {
@@ -46,7 +53,7 @@ function instance({
       const failure = fault?.();
       if (failure instanceof Error) throw failure;
       if (failure !== undefined) return failure;
-      const manifest = JSON.stringify(order.request);
+      const manifest = JSON.stringify({ config: { size: 1 }, layers: [{ size: 2 }, { size: 3 }], ...order.request });
       const key = maker.keyOf(order);
       const record = imageRecord({
         key,
@@ -56,19 +63,22 @@ function instance({
         blobs: [digestOfBytes('layer')],
         ...order.request,
         attributes: [...order.request.attributes],
-        packages: [],
+        ...(says && { asked: order.request.attributes.map((one) => ({ attributePath: one, packageName: one })) }),
+        packages: order.request.attributes.map((one) => keyHash({ package: one })),
         contents: [],
         joins: [],
       });
       const bytes = Buffer.from(JSON.stringify(record));
       await store.createRecord(imageObject(key), bytes);
       await store.createRecord(imageObject(hexOf(record.digest)), bytes);
-      return { kind: 'made', record, statistics: {} as MadeImage['statistics'] };
+      return { kind: 'made', record, statistics: { evaluated } as MadeImage['statistics'] };
     },
   };
   const limits = { timeoutMs, maxBuilds, maxQueue, pinForMs: 1000 };
   const held = leases({ store, log: quiet, leaseMs: 300, renewMs: 50 });
-  const builder = imageBuilder({ store, known: knownBlobs(store), source, maker, log: quiet, limits, leases: held });
+  const builder = imageBuilder({
+    ...{ store, known: knownBlobs(store), source, maker, log: quiet, limits, leases: held, policy },
+  });
   return { builder, made, store };
 }
 
@@ -188,5 +198,112 @@ describe('building an image', () => {
     await builder.reportMissing(digestOfBytes('layer'));
     await builder.build(request('git'), 'latest');
     assert.equal(made.length, 2);
+  });
+});
+
+describe('where an image comes from', () => {
+  it('is told, and how large it is', async () => {
+    const one = instance();
+    const other = instance({ store: one.store, evaluated: 2 });
+    const from = async ({ builder }: typeof one, name: string) => {
+      const outcome = await builder.build(request(name), 'latest');
+      assert.ok(outcome.kind === 'image');
+      assert.equal(outcome.image.sizeBytes, 6);
+      return outcome.from;
+    };
+    assert.deepEqual(
+      [
+        await from(one, 'git'),
+        await from(one, 'git'),
+        await from(other, 'git'),
+        await from(other, 'git'),
+        await from(other, 'jq'),
+      ],
+      ['composed', 'memory', 'store', 'memory', 'built'],
+    );
+    assert.equal(one.builder.peek(request('git'), 'latest')?.kind, undefined);
+  });
+});
+
+describe('a budget of builds', () => {
+  it('is asked before a build is begun, and for nothing else', async () => {
+    const { builder, made } = instance();
+    let left = 1;
+    const budget = {
+      take: () => (left-- > 0 ? ({ kind: 'left' } as const) : ({ kind: 'spent', retryAfterSeconds: 9 } as const)),
+    };
+    const ask = (name: string) => builder.build(request(name), 'latest', { budget });
+    const [first, second] = await Promise.all([ask('git'), ask('git')]);
+    assert.deepEqual([first.kind, second.kind], ['image', 'image']);
+    assert.equal((await ask('git')).kind, 'image');
+    const refused = await ask('jq');
+    assert.ok(refused.kind === 'busy');
+    assert.equal(refused.retryAfterSeconds, 9);
+    assert.deepEqual(made, ['git']);
+    // It is not remembered against others.
+    assert.equal((await builder.build(request('jq'), 'latest')).kind, 'image');
+  });
+});
+
+describe('a policy', () => {
+  const deny = (...patterns: string[]) => packagePolicy({ allow: undefined, deny: patterns });
+
+  it('holds for images that were made without it, by name and by digest, in memory and in the store', async () => {
+    const free = instance();
+    const outcome = await free.builder.build(request('nmap'), 'latest');
+    assert.ok(outcome.kind === 'image');
+    const { builder, made } = instance({ store: free.store, policy: deny('nmap') });
+    for (let turn = 0; turn < 2; turn++) {
+      assert.deepEqual(await builder.build(request('nmap'), 'latest'), {
+        kind: 'denied',
+        message: 'nmap may not be pulled from this registry',
+      });
+      assert.equal((await builder.findByDigest(outcome.image.digest))?.kind, 'denied');
+    }
+    assert.deepEqual(made, []);
+    assert.equal((await builder.build(request('git'), 'latest')).kind, 'image');
+  });
+
+  it('holds for images whose records do not say what was asked for: their packages do', async () => {
+    const old = instance({ says: false });
+    const record = (name: string) =>
+      packageRecord({
+        ...{ attribute: name, attributePath: name, name: `${name}-7.0`, packageVersion: '7.0' },
+        ...{ mainProgram: null, priority: null, propagated: [], trees: {} },
+        outputs: [PATH],
+        closure: [{ path: PATH, narHash: 'sha256-x', narSizeBytes: 1, references: [] }],
+      });
+    for (const name of ['nmap', 'git']) {
+      await old.builder.build(request(name), 'latest');
+      const object = packageObject(keyHash({ package: name }));
+      await old.store.createRecord(object, Buffer.from(JSON.stringify(record(name))));
+    }
+    const { builder, made } = instance({ store: old.store, policy: deny('nmap') });
+    assert.equal((await builder.build(request('nmap'), 'latest')).kind, 'denied');
+    assert.equal((await builder.build(request('git'), 'latest')).kind, 'image');
+    assert.equal(builder.peek(request('git'), 'latest')?.kind, undefined);
+    assert.deepEqual(made, []);
+  });
+
+  it('makes an image again when nothing says any more what it was made of', async () => {
+    const old = instance({ says: false });
+    const outcome = await old.builder.build(request('git'), 'latest');
+    assert.ok(outcome.kind === 'image');
+    const { builder, made } = instance({ store: old.store, policy: deny('nmap') });
+    assert.equal(await builder.findByDigest(outcome.image.digest), undefined);
+    assert.equal((await builder.build(request('git'), 'latest')).kind, 'image');
+    assert.deepEqual(made, ['git']);
+  });
+
+  it('that refuses while an image is made is not remembered as a failure of the image', async () => {
+    const { builder, made, store } = instance({ fault: () => new PackageDeniedError('nmap may not be pulled') });
+    for (let turn = 0; turn < 2; turn++) {
+      assert.deepEqual(await builder.build(request('nmap'), 'latest'), {
+        kind: 'denied',
+        message: 'nmap may not be pulled',
+      });
+    }
+    assert.equal(made.length, 2);
+    assert.equal((await Array.fromAsync(store.list('failures'))).length, 0);
   });
 });

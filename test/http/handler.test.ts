@@ -36,7 +36,14 @@ const gate: Gate = {
 let server: HttpServer;
 before(async () => {
   const log = { error: (about: unknown) => assert.fail(JSON.stringify(about)) };
-  const wire = handler({ registry: fake, gate, addresses: { kind: 'forwarded', proxies: 0 }, log, holdMs: 1000 });
+  const wire = handler({
+    registry: fake,
+    gate,
+    addresses: { kind: 'forwarded', proxies: 0 },
+    log,
+    audit: () => undefined,
+    holdMs: 1000,
+  });
   server = await serve(wire);
 });
 after(() => server[Symbol.asyncDispose]());
