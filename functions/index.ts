@@ -15,6 +15,7 @@ import { answerBrokenRequests, limitConnections } from './http/connections.ts';
 import { type Handler, handler } from './http/handler.ts';
 import { stopAtSignals, whenListening } from './http/server.ts';
 import { findCompressor } from './layer/find-compressor.ts';
+import { sharedLayerThreads } from './layer/layer-threads.ts';
 import { createLog } from './log.ts';
 import { expressionsDigest } from './nix/expressions.ts';
 import { folderSource } from './nix/folder-source.ts';
@@ -43,12 +44,13 @@ function packageSource({ packages, nix }: Config): PackageSource | Promise<Packa
 async function compose(config: Config): Promise<Handler> {
   const log = createLog(config.logFormat);
   const { gate, description: access } = await composeAccess(config.access, log);
+  const compressor = findCompressor(config.compression);
+  const threads = sharedLayerThreads(compressor.name);
   const { store, signer } = await composeStorage(config.storage, log);
   const source = await packageSource(config);
-  const [compressor, expressions] = await Promise.all([
-    findCompressor(config.compression),
+  const [expressions] = await Promise.all([
     expressionsDigest(config.nix.expressions),
-    // A folder is hashed now, while the compressor starts, so that no pull waits for that.
+    // A folder is hashed now, while threads start, so that no pull waits for that.
     source.isLocal ? source.pin(LATEST) : undefined,
   ]);
 
@@ -76,6 +78,9 @@ async function compose(config: Config): Promise<Handler> {
     const signing = signer?.description;
     const about = { packages: source.description, store: store.name, signing, compression: compressor.name, access };
     log.info({ port, ...about }, 'ready');
+    threads.warmUp().catch((error: unknown) => {
+      log.error({ err: error }, 'cannot make layers');
+    });
     if (config.logFormat === 'text') process.stdout.write(`\nTry it:  docker run --rm localhost:${port}/hello\n\n`);
   });
   return handle;

@@ -32,7 +32,7 @@ fi
 missing=
 has nix-build || missing="$missing nix-bin"
 has patchelf || missing="$missing patchelf"
-has igzip || missing="$missing isal"
+PATH="$PATH:/usr/sbin:/sbin" ldconfig -p | grep -q "libisal\.so\.2" || missing="$missing libisal2"
 has git || missing="$missing git"
 [ -e /etc/ssl/certs/ca-certificates.crt ] || missing="$missing ca-certificates"
 for package in "$@"; do

@@ -1,7 +1,5 @@
-import { readTree, type Tree } from '../layer/tree.ts';
 import { closureOf } from '../nix/closure.ts';
 import type { Nix, NixCall } from '../nix/nix.ts';
-import { propagatedBy } from '../nix/propagated.ts';
 import { realise } from '../nix/realise.ts';
 import { type FoundPackage, type RefusedAttribute, resolve } from '../nix/resolve.ts';
 import type { PackageSource } from '../nix/source.ts';
@@ -11,6 +9,7 @@ import type { BlobStore } from '../storage/blob-store.ts';
 import { findRecord, type FoundRecord, overwriteRecord, settleRecord } from '../storage/record.ts';
 import { agreeOnPaths } from './agree-on-paths.ts';
 import type { PackagesUnavailable } from './outcome.ts';
+import { listIfThere, listOutputs } from './package-listing.ts';
 import {
   type AttributeRecord,
   packageKey,
@@ -86,54 +85,48 @@ export function packageFinder(world: {
     const found = complete ? resolutions.filter((one) => one.kind === 'found') : [];
     const described = new Map((await describe(found, call)).map((record) => [record.attribute, record]));
 
-    const answers: (AttributeRecord | RefusedAttribute)[] = [];
-    for (const resolution of resolutions) {
-      const record = resolution.kind === 'found' ? described.get(resolution.attribute) : recordOf(resolution);
-      // An evaluation that failed is not remembered: it may be the machine's fault.
-      if (record === undefined && resolution.kind === 'evaluation-failed') answers.push(resolution);
-      if (record === undefined) continue;
-      const before = missing.get(resolution.attribute) ?? { kind: 'absent' };
-      const object = packageObject(keyOf(query, resolution.attribute));
-      answers.push(await settleRecord(store, object, packageRecordSchema, record, before, { signal: call.signal }));
-    }
-    return answers;
+    const answers = await Promise.all(
+      resolutions.map(async (resolution) => {
+        const record = resolution.kind === 'found' ? described.get(resolution.attribute) : recordOf(resolution);
+        if (record === undefined) {
+          // An evaluation that failed is not remembered: it may be the machine's fault.
+          return resolution.kind === 'evaluation-failed' ? resolution : undefined;
+        }
+        const before = missing.get(resolution.attribute) ?? { kind: 'absent' };
+        const object = packageObject(keyOf(query, resolution.attribute));
+        return settleRecord(store, object, packageRecordSchema, record, before, { signal: call.signal });
+      }),
+    );
+    return answers.filter((answer) => answer !== undefined);
   }
 
   async function describe(found: readonly FoundPackage[], call: NixCall): Promise<PackageRecord[]> {
     if (found.length === 0) return [];
     const outputs = found.flatMap((one) => one.outputs);
     const paths = [...new Set(outputs.map((output) => output.path))];
-    let closure = await closureOf(nix, paths, call);
-    if (closure === undefined) {
+    // What is on this machine is read while Nix says whether all of it is whole.
+    let [closure, listings] = await Promise.all([closureOf(nix, paths, call), listIfThere(found)]);
+    if (closure === undefined || listings === undefined) {
       await realise(nix, outputs, call);
       closure = await closureOf(nix, paths, call);
       if (closure === undefined) throw new Error(`Nix built ${paths.join(', ')} and does not have it`);
+      listings = await listOutputs(found);
     }
     const byPath = new Map(closure.map((one) => [one.path, one]));
-    const trees = new Map<StorePath, Tree>();
-    const records: PackageRecord[] = [];
-    for (const one of found) {
-      const own = one.outputs.map((output) => output.path);
-      const propagated = await propagatedBy(own);
-      for (const path of [...own, ...propagated]) {
-        if (!trees.has(path)) trees.set(path, await readTree(path));
-      }
-      records.push(
-        packageRecord({
-          attribute: one.attribute,
-          attributePath: one.attributePath,
-          name: one.name,
-          packageVersion: one.version,
-          mainProgram: one.mainProgram,
-          priority: one.priority,
-          outputs: own,
-          propagated: [...propagated],
-          trees: Object.fromEntries([...own, ...propagated].map((path) => [path, trees.get(path) as Tree])),
-          closure: reachable(own, byPath),
-        }),
-      );
-    }
-    return records;
+    return listings.map(({ one, own, propagated, trees }) =>
+      packageRecord({
+        attribute: one.attribute,
+        attributePath: one.attributePath,
+        name: one.name,
+        packageVersion: one.version,
+        mainProgram: one.mainProgram,
+        priority: one.priority,
+        outputs: own,
+        propagated,
+        trees,
+        closure: reachable(own, byPath),
+      }),
+    );
   }
 
   /** Rewrites records that name another content of a path than the others do. */

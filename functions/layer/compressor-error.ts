@@ -1,26 +1,24 @@
-/** The compressor that was asked for cannot be started. The message has the command that installs it. */
+/** The compressor that was asked for cannot be used on this machine. The message says what to do. */
 export class CompressorMissingError extends Error {
   readonly code = 'COMPRESSOR_MISSING';
   override readonly name = 'CompressorMissingError';
-  readonly command: string;
 
-  constructor(command: string, install: string, cause?: unknown) {
-    super(`${command} cannot be started. Install it: ${install}`, { cause });
-    this.command = command;
+  constructor(problem: string, remedy: string, cause?: unknown) {
+    super(`${problem}. ${remedy}`, { cause });
   }
 }
 
-/** A compressor that was running failed. */
+/** A compressor failed, or was given something that it had not made. */
 export class CompressorError extends Error {
   readonly code = 'COMPRESSOR';
   override readonly name = 'CompressorError';
-  readonly command: string;
-  /** The end of what it wrote to stderr. */
-  readonly stderr: string;
 
-  constructor(command: string, outcome: string, stderr: string) {
-    super(`${command} ${outcome}${stderr === '' ? '' : `: ${stderr.trim()}`}`);
-    this.command = command;
-    this.stderr = stderr;
+  readonly compressor: string;
+  readonly problem: string;
+
+  constructor(compressor: string, problem: string, cause?: unknown) {
+    super(`${compressor}: ${problem}`, { cause });
+    this.compressor = compressor;
+    this.problem = problem;
   }
 }

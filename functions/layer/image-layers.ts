@@ -6,6 +6,7 @@ import type { KnownBlobs } from '../storage/known-blobs.ts';
 import type { ObjectKey } from '../storage/object-key.ts';
 import type { Compressor } from './compressor.ts';
 import { BlobGoneError, createJoiner, type Layer } from './join.ts';
+import type { LayerThreads } from './layer-threads.ts';
 import { createPacker, type PackedPath } from './pack.ts';
 import { planLayers } from './plan.ts';
 import type { RecordedBlob } from './recorded-blob.ts';
@@ -61,6 +62,7 @@ export function createLayerMaker(into: {
   readonly store: BlobStore;
   readonly known: KnownBlobs;
   readonly compressor: Compressor;
+  readonly threads?: LayerThreads | undefined;
 }): LayerMaker {
   const limit = weightedLimit(MAX_BYTES_IN_FLIGHT);
   const pack = createPacker(into);

@@ -1,7 +1,3 @@
-import { createHash } from 'node:crypto';
-import { Writable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { createGunzip } from 'node:zlib';
 import { z } from 'zod';
 import { type Digest, digestFromHex } from '../oci/digest.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
@@ -9,8 +5,9 @@ import { blobKey, type KnownBlobs } from '../storage/known-blobs.ts';
 import { type ObjectKey, objectKey } from '../storage/object-key.ts';
 import { keyHash } from '../storage/record.ts';
 import { bytesSchema, digestSchema } from './digest-schema.ts';
-import { written } from './feed.ts';
+import type { CompressorIdentity } from './compressor.ts';
 import { FRAME_VERSION, HEAD, TAIL } from './frame.ts';
+import { type LayerThreads, sharedLayerThreads } from './layer-threads.ts';
 import type { PackedPath } from './pack.ts';
 import { publishBlob } from './publish-blob.ts';
 import { findOrMake, type RecordedBlob } from './recorded-blob.ts';
@@ -68,10 +65,17 @@ export type JoinedLayer = Omit<RecordedBlob<Layer>, 'key'> & { readonly key?: Ob
 /**
  * A joiner for one store. Callers that want the same layer at once share one joining.
  *
- * What it throws: BlobGoneError, StorageError, Error of zlib for a member that is damaged, the reason of the signal;
+ * What it throws: BlobGoneError, StorageError, CompressorError for a member that is damaged, the reason of the signal;
  * RangeError for no paths at all.
  */
-export function createJoiner(into: { readonly store: BlobStore; readonly known: KnownBlobs }): Joiner {
+export function createJoiner(into: {
+  readonly store: BlobStore;
+  readonly known: KnownBlobs;
+  /** Who packed the paths. */
+  readonly compressor: CompressorIdentity;
+  readonly threads?: Pick<LayerThreads, 'inflate'> | undefined;
+}): Joiner {
+  const { store, known, compressor, threads = sharedLayerThreads(compressor.name) } = into;
   const share = sharedWork<RecordedBlob<Layer>>();
 
   return async (paths, { signal } = {}) => {
@@ -79,45 +83,35 @@ export function createJoiner(into: { readonly store: BlobStore; readonly known: 
     if (first === undefined) throw new RangeError('a layer needs at least one path');
     if (others.length === 0) return { value: first, made: false };
     const name = keyHash({ format: FORMAT, frame: FRAME_VERSION, packed: paths.map(({ digest }) => digest) });
-    const at = { ...into, key: objectKey('joins', name), schema: joinedPathsSchema };
-    return share(name, (stop) => findOrMake(at, () => join(into, paths, stop), { signal: stop }), { signal });
+    const at = { store, known, key: objectKey('joins', name), schema: joinedPathsSchema };
+    const joinOnce = (stop: AbortSignal): Promise<RecordedBlob<Layer>> =>
+      findOrMake(at, () => join({ store, known, threads }, paths, stop), { signal: stop });
+    return share(name, joinOnce, { signal });
   };
 }
 
 async function join(
-  { store, known }: { readonly store: BlobStore; readonly known: KnownBlobs },
+  world: {
+    readonly store: BlobStore;
+    readonly known: KnownBlobs;
+    readonly threads: Pick<LayerThreads, 'inflate'>;
+  },
   paths: readonly PackedPath[],
   signal: AbortSignal,
 ): Promise<JoinedPaths> {
-  const gunzip = createGunzip({ chunkSize: INFLATED_CHUNK_BYTES });
-  const uncompressed = createHash('sha256');
-  let uncompressedBytes = 0;
-  const inflating = pipeline(
-    gunzip,
-    new Writable({
-      write(chunk: Buffer, _encoding, callback) {
-        uncompressed.update(chunk);
-        uncompressedBytes += chunk.length;
-        callback();
-      },
-    }),
-    { signal },
-  );
-  // From now on, so that its failure is never unhandled while the store is waited for.
-  const inflated = Promise.allSettled([inflating]);
+  const { store, known, threads } = world;
+  const inflation = await threads.inflate({ signal });
 
   /** What goes into the store, inflated on its way. */
   async function* layer(): AsyncGenerator<Buffer, void, void> {
-    for await (const chunk of parts()) {
-      await written(gunzip, chunk);
-      yield chunk;
-    }
-    gunzip.end();
-    await inflating;
-  }
-  async function* parts(): AsyncGenerator<Buffer, void, void> {
     yield HEAD.gzip;
-    for (const path of paths) yield* member(path);
+    for (const path of paths) {
+      for await (const chunk of member(path)) {
+        await inflation.write(chunk);
+        yield chunk;
+      }
+      await inflation.endMember();
+    }
     yield TAIL.gzip;
   }
   async function* member({ digest, memberOffset, memberBytes }: PackedPath): AsyncGenerator<Buffer, void, void> {
@@ -130,14 +124,22 @@ async function join(
     for await (const chunk of content.stream) yield chunk as Buffer;
   }
 
+  let totals: Awaited<ReturnType<typeof inflation.end>> | undefined;
+  async function* checked(): AsyncGenerator<Buffer, void, void> {
+    yield* layer();
+    // Before the store has all of it: what is damaged is never published.
+    totals = await inflation.end();
+  }
   try {
-    const blob = await publishBlob(store, layer(), { signal });
-    return { format: FORMAT, ...blob, diffId: digestFromHex(uncompressed.digest('hex')), uncompressedBytes };
+    const blob = await publishBlob(store, checked(), { signal });
+    if (totals === undefined) throw new Error('a joined layer was published before its end');
+    return {
+      format: FORMAT,
+      ...blob,
+      diffId: digestFromHex(totals.sha256),
+      uncompressedBytes: totals.uncompressedBytes,
+    };
   } finally {
-    gunzip.destroy();
-    await inflated;
+    await inflation.close();
   }
 }
-
-/** What zlib gives out at once: with its own 16 KiB, what each piece costs beside the bytes counts. */
-const INFLATED_CHUNK_BYTES = 128 * 1024;

@@ -5,14 +5,15 @@ import type { BlobStore } from '../storage/blob-store.ts';
 import type { KnownBlobs } from '../storage/known-blobs.ts';
 import { objectKey } from '../storage/object-key.ts';
 import { keyHash } from '../storage/record.ts';
-import { type Compressor, compressorIdentity } from './compressor.ts';
+import { type CompressorIdentity, compressorIdentity } from './compressor.ts';
 import { bytesSchema, digestSchema } from './digest-schema.ts';
-import { FRAME_VERSION, HEAD, TAIL } from './frame.ts';
+import { FRAME_VERSION, HEAD } from './frame.ts';
+import { type LayerThreads, sharedLayerThreads } from './layer-threads.ts';
 import { publishBlob } from './publish-blob.ts';
 import { findOrMake, type RecordedBlob } from './recorded-blob.ts';
 import { sharedWork } from './shared-work.ts';
-import { sharedTarThreads, type TarThreads } from './tar-threads.ts';
-import { type ByteString, byteString } from './tree.ts';
+import { byteString } from './tree.ts';
+import type { StorePathPlace } from './packing.ts';
 
 /** Version of the record below and of how a member is made. */
 const FORMAT = 1;
@@ -61,11 +62,11 @@ export type Packer = (
 export function createPacker(into: {
   readonly store: BlobStore;
   readonly known: KnownBlobs;
-  readonly compressor: Compressor;
-  /** What reads store paths; the threads that all of this process share, unless others are given. */
-  readonly threads?: TarThreads | undefined;
+  readonly compressor: CompressorIdentity;
+  /** What packs; the threads that all of this process share, unless others are given. */
+  readonly threads?: Pick<LayerThreads, 'pack'> | undefined;
 }): Packer {
-  const { store, known, compressor, threads = sharedTarThreads() } = into;
+  const { store, known, compressor, threads = sharedLayerThreads(compressor.name) } = into;
   const share = sharedWork<RecordedBlob<PackedPath>>();
 
   return ({ path, narHash }, { location = path, signal } = {}) => {
@@ -77,41 +78,23 @@ export function createPacker(into: {
       narHash,
     });
     const at = { store, known, key: objectKey('contents', name), schema: packedPathSchema };
-    return share(
-      name,
-      (stop) =>
-        findOrMake(at, () => pack({ store, compressor, threads }, path.slice(1), byteString(location), stop), {
-          signal: stop,
-        }),
-      { signal },
-    );
+    const place = { name: path.slice(1), location: byteString(location) };
+    const packOnce = (stop: AbortSignal): Promise<RecordedBlob<PackedPath>> =>
+      findOrMake(at, () => pack(store, threads, place, stop), { signal: stop });
+    return share(name, packOnce, { signal });
   };
 }
 
 async function pack(
-  {
-    store,
-    compressor,
-    threads,
-  }: { readonly store: BlobStore; readonly compressor: Compressor; readonly threads: TarThreads },
-  name: ByteString,
-  location: ByteString,
+  store: BlobStore,
+  threads: Pick<LayerThreads, 'pack'>,
+  place: StorePathPlace,
   signal: AbortSignal,
 ): Promise<PackedPath> {
-  const tar = await threads.open({ name, location }, { signal });
-  let memberBytes = 0;
-  async function* layer(): AsyncGenerator<Buffer, void, void> {
-    yield HEAD.gzip;
-    for await (const chunk of compressor.compress(tar, { signal })) {
-      memberBytes += chunk.length;
-      yield chunk;
-    }
-    yield TAIL.gzip;
-  }
-
+  const packing = await threads.pack(place, { signal });
   try {
-    const blob = await publishBlob(store, layer(), { signal });
-    const { sha256, uncompressedBytes } = tar.totals();
+    const blob = await publishBlob(store, packing, { signal });
+    const { sha256, uncompressedBytes, memberBytes } = packing.totals();
     return {
       format: FORMAT,
       ...blob,
@@ -121,6 +104,6 @@ async function pack(
       memberBytes,
     };
   } finally {
-    await tar.close();
+    await packing.close();
   }
 }

@@ -25,7 +25,7 @@ export async function publishRootLayer(
 ): Promise<Layer> {
   const tar = rootTar(root);
   const diffId = digestFromHex(createHash('sha256').update(tar).digest('hex'));
-  const blob = await publishBlob(store, compressor.compress([tar], options), options);
+  const blob = await publishBlob(store, compressor.compress([tar]), options);
   known.add(blob.digest);
   return { ...blob, diffId, uncompressedBytes: tar.length };
 }

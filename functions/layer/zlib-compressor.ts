@@ -1,16 +1,14 @@
-import { promisify } from 'node:util';
-import { createGzip, gzip } from 'node:zlib';
-import { type Compressor, isThreadInput } from './compressor.ts';
+import type { Transform } from 'node:stream';
+import { createGunzip, createGzip } from 'node:zlib';
+import type { Chunks, Compressor } from './compressor.ts';
+import { CompressorError } from './compressor-error.ts';
 import { feed } from './feed.ts';
 
 /**
  * Of the closure of `shell/git` (167 MB), level 1 makes 63.5 MB at 107 MB/s, 4 makes 59.5 at 79, 6 makes 58.1 at 43 and 9
  * makes 57.8 at 13 (Node 24, one stream): beyond 4, time grows and the blob hardly shrinks.
  */
-export const ZLIB_LEVEL = 4;
-
-/** zlib's version and, since Node's copy is no release of zlib, the commit that it was made from. */
-export const ZLIB_VERSION: string = process.versions.zlib;
+const LEVEL = 4;
 
 /** What zlib gives out at once: with its own 16 KiB, what each piece costs beside the bytes counts. */
 const OUTPUT_CHUNK_BYTES = 128 * 1024;
@@ -19,37 +17,33 @@ const OUTPUT_CHUNK_BYTES = 128 * 1024;
 export function zlibCompressor(): Compressor {
   return {
     name: 'zlib',
-    version: ZLIB_VERSION,
-    level: ZLIB_LEVEL,
+    // Node's copy is no release of zlib: this has the commit that it was made from.
+    version: process.versions.zlib,
+    level: LEVEL,
     architecture: process.arch,
 
-    async *compress(input, { signal } = {}) {
-      signal?.throwIfAborted();
-      if (isThreadInput(input) && input.smallBytes !== undefined) {
-        yield await input.gzip(ZLIB_LEVEL);
-        return;
-      }
-      const stream = createGzip({ level: ZLIB_LEVEL, chunkSize: OUTPUT_CHUNK_BYTES });
-      const stop = (error: unknown): void => {
-        stream.destroy(error instanceof Error ? error : new Error(String(error)));
-      };
-      const onAbort = (): void => {
-        stop(signal?.reason);
-      };
-      signal?.addEventListener('abort', onAbort, { once: true });
-      const fed = feed(stream, input).catch(stop);
+    compress: (input) => through(createGzip({ level: LEVEL, chunkSize: OUTPUT_CHUNK_BYTES }), input),
+
+    async *inflate(member) {
       try {
-        for await (const chunk of stream) yield chunk as Buffer;
-      } finally {
-        signal?.removeEventListener('abort', onAbort);
-        stream.destroy();
-        await fed;
+        yield* through(createGunzip({ chunkSize: OUTPUT_CHUNK_BYTES }), member);
+      } catch (error) {
+        const { code, message } = error as NodeJS.ErrnoException;
+        if (code?.startsWith('Z_')) throw new CompressorError('zlib', message, error);
+        throw error;
       }
     },
   };
 }
 
-/** A whole member at once, in the thread pool. */
-export function gzipOnce(bytes: Buffer): Promise<Buffer> {
-  return promisify(gzip)(bytes, { level: ZLIB_LEVEL });
+async function* through(stream: Transform, input: Chunks): AsyncGenerator<Buffer, void, void> {
+  const fed = feed(stream, input).catch((error: unknown) => {
+    stream.destroy(error instanceof Error ? error : new Error(String(error)));
+  });
+  try {
+    for await (const chunk of stream) yield chunk as Buffer;
+  } finally {
+    stream.destroy();
+    await fed;
+  }
 }

@@ -28,8 +28,36 @@ export async function linkNew(path: string, name: string): Promise<boolean> {
   }
 }
 
-/** Makes the names in a folder survive a crash of the machine. */
-export async function syncFolder(path: string): Promise<void> {
+/** What was asked for while a folder was being synced; it is synced once more for all of them. */
+const nextSyncs = new Map<string, Promise<void>>();
+const runningSyncs = new Map<string, Promise<void>>();
+
+/**
+ * Makes the names that a folder has now survive a crash of the machine. Whoever asks while it is being synced shares the
+ * next sync with all others who do: dozens of files that are published together cost a few syncs.
+ */
+export function syncFolder(path: string): Promise<void> {
+  const running = runningSyncs.get(path);
+  if (running === undefined) return startSync(path);
+  let next = nextSyncs.get(path);
+  if (next === undefined) {
+    // However the running one ends: its failure is told to those who asked for it.
+    next = running.catch(() => undefined).then(() => startSync(path));
+    nextSyncs.set(path, next);
+  }
+  return next;
+}
+
+function startSync(path: string): Promise<void> {
+  nextSyncs.delete(path);
+  const running = syncNow(path).finally(() => {
+    if (runningSyncs.get(path) === running) runningSyncs.delete(path);
+  });
+  runningSyncs.set(path, running);
+  return running;
+}
+
+async function syncNow(path: string): Promise<void> {
   const handle = await open(path, 'r');
   try {
     await handle.sync();

@@ -1,17 +1,12 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { chmodSync, readdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { gunzipSync } from 'node:zlib';
-import { type Chunks, type Compressor, SMALL_BYTES } from '../../functions/layer/compressor.ts';
-import { CompressorError, CompressorMissingError } from '../../functions/layer/compressor-error.ts';
+import { crc32, gunzipSync, gzipSync } from 'node:zlib';
+import type { Chunks, Compressor } from '../../functions/layer/compressor.ts';
+import { CompressorError } from '../../functions/layer/compressor-error.ts';
 import { findCompressor } from '../../functions/layer/find-compressor.ts';
 import { storedMember } from '../../functions/layer/gzip-member.ts';
-import { igzipCompressor } from '../../functions/layer/igzip.ts';
-import { sha256, temporaryFolder } from './fixture.ts';
+import { sha256 } from './fixture.ts';
 
 /** Looks random and is always the same; half of it can be compressed. */
 function sample(length: number): Buffer {
@@ -33,25 +28,29 @@ function* cut(bytes: Buffer, length: number): Generator<Buffer> {
   }
 }
 
-async function compressed(compressor: Compressor, chunks: Chunks, signal?: AbortSignal): Promise<Buffer> {
+async function all(pieces: AsyncIterable<Buffer>): Promise<Buffer> {
   const parts: Buffer[] = [];
-  for await (const part of compressor.compress(chunks, { signal })) parts.push(Buffer.from(part));
+  for await (const part of pieces) parts.push(Buffer.from(part));
   return Buffer.concat(parts);
 }
 
+const compressed = (compressor: Compressor, chunks: Chunks): Promise<Buffer> => all(compressor.compress(chunks));
+
+const KIB = 1024;
+
 for (const name of ['igzip', 'zlib'] as const) {
-  describe(`${name} as a compressor`, async () => {
-    const compressor = await findCompressor(name);
+  describe(`${name} as a compressor`, () => {
+    const compressor = findCompressor(name);
 
     it('makes the same bytes however the input is cut, and whenever', async () => {
-      for (const length of [0, 1, SMALL_BYTES, SMALL_BYTES + 1, 3_000_000]) {
+      for (const length of [0, 1, 256 * KIB - 1, 256 * KIB, 256 * KIB + 1, 3_000_000]) {
         const input = sample(length);
         const digests = new Set<string>();
         for (const chunkLength of [777, 65_536, 4_000_000]) {
           digests.add(sha256(await compressed(compressor, cut(input, chunkLength))));
         }
-        // igzip's header has the time in whole seconds, unless it is told not to.
-        if (length > SMALL_BYTES) await sleep(2_100);
+        // Times in gzip's header are whole seconds.
+        if (length === 1) await sleep(2_100);
         const output = await compressed(compressor, [input]);
         digests.add(sha256(output));
         assert.equal(digests.size, 1, `${length} bytes`);
@@ -61,48 +60,66 @@ for (const name of ['igzip', 'zlib'] as const) {
       }
     });
 
-    it('works for several at once', async () => {
+    it('makes bytes that do not depend on what was compressed before, or at the same time', async () => {
       const inputs = Array.from({ length: 8 }, (_, index) => sample(1_600_000 + index));
+      const alone: Buffer[] = [];
+      for (const input of inputs) alone.push(await compressed(findCompressor(name), [input]));
       const outputs = await Promise.all(inputs.map((input) => compressed(compressor, cut(input, 50_000))));
       inputs.forEach((input, index) => {
         assert.ok(gunzipSync(outputs[index] ?? '').equals(input));
+        assert.ok(outputs[index]?.equals(alone[index] ?? Buffer.of()));
       });
     });
 
-    it("throws the source's error, closes the source, and works again", async () => {
-      let closed = false;
-      function* failing() {
-        try {
-          yield sample(1_400_000);
-          yield sample(400_000);
-          throw new Error('the source is broken');
-        } finally {
-          closed = true;
+    it('inflates what it made, however that is cut', async () => {
+      for (const length of [0, 1, 700, 256 * KIB, 3_000_000]) {
+        const input = sample(length);
+        const member = await compressed(compressor, [input]);
+        for (const chunkLength of [1, 7, 8, 9, 10, 11, 65_536, 4_000_000]) {
+          if (chunkLength < 1000 && length > 700) continue;
+          assert.ok(
+            (await all(compressor.inflate(cut(member, chunkLength)))).equals(input),
+            `${length} by ${chunkLength}`,
+          );
         }
       }
-      await assert.rejects(compressed(compressor, failing()), /the source is broken/);
-      assert.equal(closed, true);
-      assert.equal((await compressed(compressor, [sample(1_300_000)])).length > 0, true);
     });
 
-    it('throws the reason of an abort and closes the source', async () => {
-      const stop = new AbortController();
-      let closed = false;
-      async function* slow() {
-        try {
-          for (;;) {
-            yield sample(400_000);
-            await sleep(1);
-          }
-        } finally {
-          closed = true;
-        }
+    it('finds a member that is cut off, damaged or none at all', async () => {
+      const member = await compressed(compressor, [sample(300_000)]);
+      const damaged = Buffer.from(member);
+      damaged[150_000] = (damaged[150_000] ?? 0) ^ 1;
+      const wrongLength = Buffer.from(member);
+      wrongLength.writeUInt32LE(299_999, member.length - 4);
+      const wrongSum = Buffer.from(member);
+      wrongSum.writeUInt32LE(crc32(Buffer.from('other')), member.length - 8);
+      const cases = { damaged, wrongLength, wrongSum, text: Buffer.from('this is no gzip at all, whatever it is') };
+      for (const [what, bytes] of Object.entries(cases)) {
+        await assert.rejects(all(compressor.inflate([bytes])), CompressorError, what);
       }
-      setTimeout(() => {
-        stop.abort(new Error('no longer wanted'));
-      }, 50);
-      await assert.rejects(compressed(compressor, slow(), stop.signal), /no longer wanted/);
-      assert.equal(closed, true);
+      for (const length of [0, 5, 10, 17, 150_000, member.length - 9, member.length - 8, member.length - 1]) {
+        if (length === 0 && name === 'zlib') continue; // Nothing is nothing to zlib.
+        await assert.rejects(all(compressor.inflate([member.subarray(0, length)])), CompressorError, `${length} bytes`);
+      }
+      assert.equal((await all(compressor.inflate([member]))).length, 300_000, 'and works again');
+    });
+
+    it("throws the source's error, closes the source, and works again", async () => {
+      for (const use of ['compress', 'inflate'] as const) {
+        let closed = false;
+        const start = await compressed(compressor, [sample(1_400_000)]);
+        function* failing() {
+          try {
+            yield start.subarray(0, 500_000);
+            throw new Error('the source is broken');
+          } finally {
+            closed = true;
+          }
+        }
+        await assert.rejects(all(compressor[use](failing())), /the source is broken/);
+        assert.equal(closed, true);
+        assert.equal((await compressed(compressor, [sample(1_300_000)])).length > 0, true);
+      }
     });
 
     it('closes the source when nobody reads on', async () => {
@@ -129,83 +146,13 @@ for (const name of ['igzip', 'zlib'] as const) {
   });
 }
 
-describe('igzip that fails', () => {
-  const folder = temporaryFolder();
-  function fake(name: string, body: string): string {
-    const path = join(folder, name);
-    writeFileSync(path, `#!/bin/sh\nif [ "$1" = --version ]; then echo igzip 2.30.0; exit; fi\n${body}\n`);
-    chmodSync(path, 0o755);
-    return path;
-  }
-
-  it('says how to install it when it is not there', async () => {
-    await assert.rejects(
-      igzipCompressor({ command: join(folder, 'nowhere') }),
-      (error) => error instanceof CompressorMissingError && error.message.includes('apt-get install isal'),
-    );
-  });
-
-  it('says what it wrote to stderr when it exits early', async () => {
-    const compressor = await igzipCompressor({ command: fake('early', 'echo no memory left >&2; exit 3') });
-    await assert.rejects(
-      compressed(compressor, cut(sample(2_000_000), 100_000)),
-      (error) => error instanceof CompressorError && /exited with 3: no memory left/.test(error.message),
-    );
-  });
-
-  it('is not believed when it fails at its end', async () => {
-    const compressor = await igzipCompressor({ command: fake('late', 'cat; exit 1') });
-    await assert.rejects(compressed(compressor, cut(sample(2_000_000), 100_000)), CompressorError);
-  });
-
-  it('may flood stderr without hanging', async () => {
-    const flood = 'i=0; while [ $i -lt 20000 ]; do echo "a line of noise" >&2; i=$((i + 1)); done; cat';
-    const compressor = await igzipCompressor({ command: fake('flood', flood) });
-    const input = sample(1_500_000);
-    assert.ok((await compressed(compressor, [input])).equals(input));
-  });
-});
-
-describe('a process with igzip', () => {
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGKILL'] as const) {
-    it(`leaves no process and no folder behind when ${signal} ends it and its group`, async () => {
-      const folder = temporaryFolder();
-      const script = `
-        import { igzipCompressor } from '${new URL('../../functions/layer/igzip.ts', import.meta.url).href}';
-        const compressor = await igzipCompressor();
-        setInterval(() => {}, 1000);
-        async function* endless() { for (;;) { yield Buffer.alloc(2_000_000); await new Promise((done) => setTimeout(done, 5)); } }
-        let said = false;
-        for await (const chunk of compressor.compress(endless())) { if (!said) console.log('busy'); said = true; }`;
-      const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
-        env: { ...process.env, TMPDIR: folder },
-        stdio: ['ignore', 'pipe', 'inherit'],
-        detached: true,
-      });
-      await once(child.stdout, 'data');
-      assert.ok(readdirSync(folder).length > 0);
-      // SIGKILL reaches this process alone, as the kernel sends it when memory is short.
-      process.kill(signal === 'SIGKILL' ? Number(child.pid) : -Number(child.pid), signal);
-      await once(child, 'close');
-      for (let attempt = 0; readdirSync(folder).length > 0 && attempt < 200; attempt++) await sleep(50);
-      assert.deepEqual(readdirSync(folder), []);
-    });
-  }
-
-  it('ends by itself when it has nothing to do', async () => {
-    const folder = temporaryFolder();
-    const script = `
-      import { igzipCompressor } from '${new URL('../../functions/layer/igzip.ts', import.meta.url).href}';
-      const compressor = await igzipCompressor();
-      for await (const chunk of compressor.compress([Buffer.alloc(2_000_000)])) console.log(chunk.length);`;
-    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
-      env: { ...process.env, TMPDIR: folder },
-      stdio: 'ignore',
-      timeout: 30_000,
-    });
-    assert.deepEqual(await once(child, 'close'), [0, null]);
-    for (let attempt = 0; readdirSync(folder).length > 0 && attempt < 200; attempt++) await sleep(50);
-    assert.deepEqual(readdirSync(folder), []);
+describe('igzip', () => {
+  it('compresses text, zeros and noise like other gzips do', async () => {
+    const igzip = findCompressor('igzip');
+    for (const input of [Buffer.alloc(5_000_000), Buffer.from('abcdefg\n'.repeat(400_000)), sample(2_000_000)]) {
+      const length = (await compressed(igzip, [input])).length;
+      assert.ok(length < 1.3 * gzipSync(input, { level: 1 }).length + 100, `${length} bytes`);
+    }
   });
 });
 

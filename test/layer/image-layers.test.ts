@@ -6,6 +6,7 @@ import { gunzipSync } from 'node:zlib';
 import { createLayerMaker } from '../../functions/layer/image-layers.ts';
 import { OWN_LAYER_MIN_BYTES } from '../../functions/layer/plan.ts';
 import { rootTree } from '../../functions/layer/root-tree.ts';
+import { sharedLayerThreads } from '../../functions/layer/layer-threads.ts';
 import { zlibCompressor } from '../../functions/layer/zlib-compressor.ts';
 import { blobKey, knownBlobs } from '../../functions/storage/known-blobs.ts';
 import { memoryStore } from '../../functions/storage/memory.ts';
@@ -85,20 +86,29 @@ describe('the layers of an image', () => {
   it('fail with the first failure, and nothing goes on or is left staged', async () => {
     const store = memoryStore();
     let running = 0;
-    const slow = zlibCompressor();
+    const threads = sharedLayerThreads('zlib');
     const make = createLayerMaker({
       store,
       known: knownBlobs(store),
-      compressor: {
-        ...slow,
-        async *compress(_chunks, options) {
-          running++;
-          try {
-            await sleep(10_000, undefined, { signal: options?.signal });
-            yield Buffer.alloc(0);
-          } finally {
-            running--;
-          }
+      compressor: zlibCompressor(),
+      threads: {
+        ...threads,
+        async pack(path, options) {
+          const real = await threads.pack(path, options);
+          return {
+            ...real,
+            async *[Symbol.asyncIterator]() {
+              running++;
+              try {
+                for await (const piece of real) {
+                  await sleep(10_000, undefined, { signal: options?.signal });
+                  yield piece;
+                }
+              } finally {
+                running--;
+              }
+            },
+          };
         },
       },
     });

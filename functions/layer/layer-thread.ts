@@ -1,34 +1,35 @@
 import { Worker } from 'node:worker_threads';
-import { SMALL_BYTES } from './compressor.ts';
-import type { TarReply, TarRequest, TarThreadMemory } from './tar-messages.ts';
+import type { CompressorName } from './compressor.ts';
+import { type LayerReply, type LayerRequest, type LayerThreadStart, WINDOW_BYTES } from './layer-messages.ts';
 
-/** One thread that reads store paths, seen from outside. */
-export interface TarThread {
-  readonly memory: TarThreadMemory;
+/** One thread that packs store paths and inflates layers, seen from outside. */
+export interface LayerThread {
+  readonly windows: LayerThreadStart['windows'];
   /** False when it has ended, which it never does by itself. */
   readonly alive: boolean;
   /** Asks something, once what was asked before is answered. @throws Error when the thread ends before it has answered */
-  ask(request: TarRequest): Promise<TarReply>;
+  ask(request: LayerRequest): Promise<LayerReply>;
   /** Lets what the thread is doing fail soon. */
   cancel(): void;
 }
 
 /** Does not keep the process from ending while it is asked nothing. */
-export function startTarThread(entry: URL): TarThread {
-  const memory: TarThreadMemory = {
-    window: new SharedArrayBuffer(SMALL_BYTES),
+export function startLayerThread(entry: URL, compressor: CompressorName): LayerThread {
+  const start: LayerThreadStart = {
+    compressor,
+    windows: [new SharedArrayBuffer(WINDOW_BYTES), new SharedArrayBuffer(WINDOW_BYTES)],
     cancelled: new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)),
   };
   // The options of this process are for its own entry.
   const worker = new Worker(entry, {
-    workerData: memory,
+    workerData: start,
     execArgv: [],
     resourceLimits: { maxYoungGenerationSizeMb: 4 },
   });
   let alive = true;
-  let asked: PromiseWithResolvers<TarReply> | undefined;
+  let asked: PromiseWithResolvers<LayerReply> | undefined;
   let failure: unknown;
-  worker.on('message', (reply: TarReply) => {
+  worker.on('message', (reply: LayerReply) => {
     worker.unref();
     asked?.resolve(reply);
     asked = undefined;
@@ -46,25 +47,25 @@ export function startTarThread(entry: URL): TarThread {
   worker.unref();
 
   return {
-    memory,
+    windows: start.windows,
     get alive() {
       return alive;
     },
     ask(request) {
       if (!alive) return Promise.reject(ended(undefined, failure));
-      if (request.kind === 'open') Atomics.store(memory.cancelled, 0, 0);
+      if (request.kind === 'pack' || request.kind === 'inflate') Atomics.store(start.cancelled, 0, 0);
       worker.ref();
       asked = Promise.withResolvers();
-      worker.postMessage(request);
+      worker.postMessage(request, request.kind === 'member-bytes' ? [request.bytes] : []);
       return asked.promise;
     },
     cancel() {
-      Atomics.store(memory.cancelled, 0, 1);
+      Atomics.store(start.cancelled, 0, 1);
     },
   };
 }
 
 function ended(status: number | undefined, cause: unknown): Error {
   const why = cause instanceof Error ? cause.message : `status ${String(status)}`;
-  return new Error(`the thread that reads store paths has ended: ${why}`, { cause });
+  return new Error(`the thread that makes layers has ended: ${why}`, { cause });
 }

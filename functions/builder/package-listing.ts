@@ -1,0 +1,38 @@
+import { readTree, StorePathMissingError, type Tree } from '../layer/tree.ts';
+import { propagatedBy } from '../nix/propagated.ts';
+import type { FoundPackage } from '../nix/resolve.ts';
+import type { StorePath } from '../nix/store-path.ts';
+
+/** What outputs hold, and what is linked with them. */
+export interface PackageListing {
+  readonly one: FoundPackage;
+  readonly own: StorePath[];
+  readonly propagated: StorePath[];
+  readonly trees: Record<StorePath, Tree>;
+}
+
+/** Undefined when one of them is not on this machine. Only Nix knows whether what is there is whole. */
+export async function listIfThere(found: readonly FoundPackage[]): Promise<PackageListing[] | undefined> {
+  try {
+    return await listOutputs(found);
+  } catch (error) {
+    if (error instanceof StorePathMissingError) return undefined;
+    throw error;
+  }
+}
+
+/** @throws StorePathMissingError for an output that is not on this machine */
+export async function listOutputs(found: readonly FoundPackage[]): Promise<PackageListing[]> {
+  const trees = new Map<StorePath, Tree>();
+  const listings: PackageListing[] = [];
+  for (const one of found) {
+    const own = one.outputs.map((output) => output.path);
+    const propagated = [...(await propagatedBy(own))];
+    for (const path of [...own, ...propagated]) {
+      if (!trees.has(path)) trees.set(path, await readTree(path));
+    }
+    const entries = [...own, ...propagated].map((path) => [path, trees.get(path) as Tree]);
+    listings.push({ one, own, propagated, trees: Object.fromEntries(entries) as PackageListing['trees'] });
+  }
+  return listings;
+}

@@ -1,0 +1,36 @@
+import type { LayerJob } from './layer-job.ts';
+import type { LayerRequest, TarTotals } from './layer-messages.ts';
+
+/** Inflates the members of a layer, one after the other. */
+export interface Inflation {
+  /** Some bytes of the open member, or the first of a new one. They can be changed when it has resolved. */
+  write(bytes: Uint8Array): Promise<void>;
+  endMember(): Promise<void>;
+  /** Of the layer that these members make, with head and tail. */
+  end(): Promise<TarTotals>;
+  /** Ends it, wherever it is. */
+  close(): Promise<void>;
+}
+
+/** While it inflates, the next bytes can be fetched: a failure is met by the call after. @throws CompressorError, the reason of the signal */
+export function inflation(job: LayerJob): Inflation {
+  let before: Promise<unknown> = job.ask({ kind: 'inflate' }, 'more');
+  before.catch(() => undefined);
+
+  async function then(request: LayerRequest): Promise<void> {
+    await before;
+    before = job.ask(request, 'more');
+    before.catch(() => undefined);
+  }
+
+  return {
+    write: (bytes) => then({ kind: 'member-bytes', bytes: new Uint8Array(bytes).buffer }),
+    endMember: () => then({ kind: 'member-end' }),
+    async end() {
+      await before;
+      const { totals } = await job.ask({ kind: 'inflate-end' }, 'inflated');
+      return totals;
+    },
+    close: () => job.close(),
+  };
+}

@@ -1,0 +1,47 @@
+import type { CompressorName } from './compressor.ts';
+import type { PlainError } from './thread-error.ts';
+import type { ByteString } from './tree.ts';
+
+/** Length of one of the two pieces of memory that a thread fills in turn. */
+export const WINDOW_BYTES = 512 * 1024;
+
+/** What a thread is started with. */
+export interface LayerThreadStart {
+  readonly compressor: CompressorName;
+  /** What both threads see: two pieces of `WINDOW_BYTES`. A piece stays as it is until the second reply after its own. */
+  readonly windows: readonly [SharedArrayBuffer, SharedArrayBuffer];
+  /** Not 0 when what is being done is no longer wanted. */
+  readonly cancelled: Int32Array<SharedArrayBuffer>;
+}
+
+/** What a thread is asked. Each request has one reply, and the next one waits for it. */
+export type LayerRequest =
+  /** Starts to pack a store path, and gives the first piece of its layer. */
+  | { readonly kind: 'pack'; readonly name: ByteString; readonly location: ByteString }
+  | { readonly kind: 'next' }
+  /** Starts to inflate the members of a layer, without its head and tail. */
+  | { readonly kind: 'inflate' }
+  | { readonly kind: 'member-bytes'; readonly bytes: ArrayBuffer }
+  | { readonly kind: 'member-end' }
+  | { readonly kind: 'inflate-end' }
+  | { readonly kind: 'close' };
+
+/** After a `piece` with totals, `inflated`, `closed` and `failed` nothing is open any more. */
+export type LayerReply =
+  | { readonly kind: 'piece'; readonly window: 0 | 1; readonly bytes: number; readonly totals?: PackTotals }
+  | { readonly kind: 'more' }
+  | { readonly kind: 'inflated'; readonly totals: TarTotals }
+  | { readonly kind: 'closed' }
+  | { readonly kind: 'failed'; readonly error: PlainError };
+
+/** Of a whole uncompressed layer: head, entries and tail. */
+export interface TarTotals {
+  /** In hexadecimal. */
+  readonly sha256: string;
+  readonly uncompressedBytes: number;
+}
+
+export interface PackTotals extends TarTotals {
+  /** Length of the layer without head and tail. */
+  readonly memberBytes: number;
+}

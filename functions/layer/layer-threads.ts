@@ -1,0 +1,96 @@
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import type { CompressorName } from './compressor.ts';
+import { inflation, type Inflation } from './inflation.ts';
+import { layerJob } from './layer-job.ts';
+import { startLayerThread, type LayerThread } from './layer-thread.ts';
+import { type Packing, packing, type StorePathPlace } from './packing.ts';
+import { byteString } from './tree.ts';
+
+/** Threads that make layers. Each job takes one until it is done or closed; others wait. */
+export interface LayerThreads {
+  /** @throws the reason of the signal; what is wrong with the path, reading it says */
+  pack(path: StorePathPlace, options?: { readonly signal?: AbortSignal | undefined }): Promise<Packing>;
+  /** @throws the reason of the signal */
+  inflate(options?: { readonly signal?: AbortSignal | undefined }): Promise<Inflation>;
+  /**
+   * Lets every idle thread pack something small, so that the first path is not packed by code that runs for the first
+   * time: that takes twice as long.
+   */
+  warmUp(): Promise<void>;
+}
+
+const processThreads = new Map<CompressorName, LayerThreads>();
+
+/** The threads of this process for a compressor. One more than there are cores: one waits for its piece to be written. */
+export function sharedLayerThreads(compressor: CompressorName): LayerThreads {
+  let threads = processThreads.get(compressor);
+  if (threads === undefined) {
+    threads = layerThreads(compressor, availableParallelism() + 1);
+    processThreads.set(compressor, threads);
+  }
+  return threads;
+}
+
+/**
+ * Starts `count` threads at once: it takes each 0.1 to 0.2 s to be ready, while nothing needs it yet. One that ends is
+ * replaced when it is needed. Idle ones do not keep the process from ending.
+ */
+export function layerThreads(
+  compressor: CompressorName,
+  count: number,
+  entry = new URL('./layer-worker.ts', import.meta.url),
+): LayerThreads {
+  const start = (): LayerThread => startLayerThread(entry, compressor);
+  const idle = Array.from({ length: count }, start);
+  const waiting: ((thread: LayerThread) => void)[] = [];
+
+  async function take(signal: AbortSignal | undefined): Promise<LayerThread> {
+    signal?.throwIfAborted();
+    const free = idle.pop();
+    if (free) return free.alive ? free : start();
+    return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        waiting.splice(waiting.indexOf(take), 1);
+        reject(signal?.reason as Error);
+      };
+      const take = (thread: LayerThread): void => {
+        signal?.removeEventListener('abort', leave);
+        resolve(thread);
+      };
+      waiting.push(take);
+      signal?.addEventListener('abort', leave, { once: true });
+    });
+  }
+
+  function giveBack(thread: LayerThread): void {
+    const next = waiting.shift();
+    if (next) next(thread.alive ? thread : start());
+    else idle.push(thread);
+  }
+
+  const jobOf = async (signal: AbortSignal | undefined) => {
+    const thread = await take(signal);
+    return layerJob(thread, signal, () => {
+      giveBack(thread);
+    });
+  };
+
+  return {
+    pack: async (path, { signal } = {}) => packing(await jobOf(signal), path),
+    inflate: async ({ signal } = {}) => inflation(await jobOf(signal)),
+    async warmUp() {
+      const location = byteString(fileURLToPath(new URL('.', entry)));
+      await Promise.all(
+        idle.map(async () => {
+          const job = packing(await jobOf(undefined), { name: 'warm-up', location });
+          try {
+            for await (const piece of job) if (piece.length === 0) throw new Error('a thread packs nothing');
+          } finally {
+            await job.close();
+          }
+        }),
+      );
+    },
+  };
+}

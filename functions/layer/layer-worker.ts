@@ -1,0 +1,143 @@
+import { createHash, type Hash } from 'node:crypto';
+import { on } from 'node:events';
+import { parentPort, workerData } from 'node:worker_threads';
+import { findCompressor } from './find-compressor.ts';
+import { HEAD, TAIL } from './frame.ts';
+import {
+  type LayerReply,
+  type LayerRequest,
+  type LayerThreadStart,
+  type PackTotals,
+  type TarTotals,
+  WINDOW_BYTES,
+} from './layer-messages.ts';
+import { memberTar } from './member-tar.ts';
+import { plainError } from './thread-error.ts';
+import { readTree } from './tree.ts';
+
+/**
+ * What runs in a thread of its own: one job at a time, with calls that wait. It packs store paths, from the disk to the
+ * compressed layer, and inflates layers. Everything that is long is in memory that is used again and again.
+ */
+if (parentPort === null) throw new Error('layer-worker.ts is the start of a thread');
+const port = parentPort;
+const { compressor: compressorName, windows, cancelled } = workerData as LayerThreadStart;
+const pieces = windows.map((window) => Buffer.from(window)) as [Buffer, Buffer];
+const compressor = findCompressor(compressorName);
+const requests = on(port, 'message') as AsyncIterator<[LayerRequest]>;
+
+function reply(message: LayerReply): void {
+  port.postMessage(message);
+}
+
+async function nextRequest(): Promise<LayerRequest> {
+  const next = (await requests.next()) as IteratorYieldResult<[LayerRequest]>;
+  return next.value[0];
+}
+
+/** The caller no longer wants what it had asked for. */
+class ClosedError extends Error {
+  override readonly name = 'ClosedError';
+}
+
+for (;;) {
+  const request = await nextRequest();
+  try {
+    if (request.kind === 'pack') await pack(request);
+    else if (request.kind === 'inflate') reply({ kind: 'inflated', totals: await inflate() });
+    else if (request.kind === 'close') reply({ kind: 'closed' });
+    else throw new Error(`nothing is open for ${request.kind}`);
+  } catch (error) {
+    reply(error instanceof ClosedError ? { kind: 'closed' } : { kind: 'failed', error: plainError(error) });
+  }
+}
+
+/** Replies with the pieces of a store path's layer, as they are asked for. */
+async function pack({ name, location }: LayerRequest & { kind: 'pack' }): Promise<void> {
+  const tree = await readTree(location, { signal: { throwIfAborted } });
+  const tar = hashing();
+  function* chunks(): Generator<Buffer, void, void> {
+    for (const chunk of memberTar(name, location, tree)) {
+      throwIfAborted();
+      tar.update(chunk);
+      yield chunk;
+    }
+  }
+  let memberBytes = 0;
+  async function* layer(): AsyncGenerator<Buffer, void, void> {
+    yield HEAD.gzip;
+    for await (const chunk of compressor.compress(chunks())) {
+      memberBytes += chunk.length;
+      yield chunk;
+    }
+    yield TAIL.gzip;
+  }
+
+  let window: 0 | 1 = 0;
+  let used = 0;
+  async function give(totals?: PackTotals): Promise<void> {
+    reply({ kind: 'piece', window, bytes: used, ...(totals && { totals }) });
+    window = window === 0 ? 1 : 0;
+    used = 0;
+    if (totals === undefined && (await nextRequest()).kind !== 'next') throw new ClosedError();
+  }
+  for await (const chunk of layer()) {
+    for (let offset = 0; offset < chunk.length;) {
+      if (used === WINDOW_BYTES) await give();
+      const copied = chunk.copy(pieces[window], used, offset);
+      used += copied;
+      offset += copied;
+    }
+  }
+  await give({ ...tar.totals(), memberBytes });
+}
+
+/** Asks for members until it is told that there are no more. */
+async function inflate(): Promise<TarTotals> {
+  const tar = hashing();
+  let isOpen = false;
+  async function* member(): AsyncGenerator<Uint8Array, void, void> {
+    for (;;) {
+      reply({ kind: 'more' });
+      const request = await nextRequest();
+      throwIfAborted();
+      if (request.kind === 'member-end') return;
+      if (request.kind === 'inflate-end' && !isOpen) return;
+      if (request.kind !== 'member-bytes') throw new ClosedError();
+      isOpen = true;
+      yield new Uint8Array(request.bytes);
+    }
+  }
+  for (;;) {
+    isOpen = false;
+    const input = member();
+    const first = await input.next();
+    if (first.done) return tar.totals();
+    for await (const chunk of compressor.inflate(startingWith(first.value, input))) tar.update(chunk);
+  }
+}
+
+async function* startingWith(
+  first: Uint8Array,
+  rest: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, void> {
+  yield first;
+  yield* rest;
+}
+
+/** Digest and length of an uncompressed layer, of which head and tail are always the same. */
+function hashing(): { update(chunk: Buffer): void; totals(): TarTotals } {
+  const sha256: Hash = createHash('sha256').update(HEAD.tar);
+  let bytes = HEAD.tar.length + TAIL.tar.length;
+  return {
+    update(chunk) {
+      sha256.update(chunk);
+      bytes += chunk.length;
+    },
+    totals: () => ({ sha256: sha256.update(TAIL.tar).digest('hex'), uncompressedBytes: bytes }),
+  };
+}
+
+function throwIfAborted(): void {
+  if (Atomics.load(cancelled, 0) !== 0) throw new Error('cancelled');
+}

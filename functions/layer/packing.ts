@@ -1,0 +1,56 @@
+import type { LayerJob } from './layer-job.ts';
+import type { LayerReply, PackTotals } from './layer-messages.ts';
+import type { ByteString } from './tree.ts';
+
+export interface StorePathPlace {
+  /** How its entries are named, without a slash in front. */
+  readonly name: ByteString;
+  /** Where it lies on this disk. */
+  readonly location: ByteString;
+}
+
+/** A store path's layer on its way: head, member and tail, once. */
+export interface Packing extends AsyncIterable<Buffer> {
+  /** @throws Error before all was read */
+  totals(): PackTotals;
+  /** Ends it, wherever it is. */
+  close(): Promise<void>;
+}
+
+/**
+ * While one piece is in use the thread makes the next.
+ *
+ * Reading throws StorePathMissingError, StorePathError, CompressorError, Error of the file system, the reason of the signal.
+ */
+export function packing(job: LayerJob, { name, location }: StorePathPlace): Packing {
+  type Piece = LayerReply & { kind: 'piece' };
+  let totals: PackTotals | undefined;
+
+  function ask(request: Parameters<LayerJob['ask']>[0]): Promise<Piece> {
+    const asked = job.ask(request, 'piece');
+    // Its failure is met where it is awaited, which may be later or, when nobody reads on, never.
+    asked.catch(() => undefined);
+    return asked;
+  }
+  let next = ask({ kind: 'pack', name, location });
+
+  return {
+    async *[Symbol.asyncIterator]() {
+      for (;;) {
+        const piece = await next;
+        if (piece.totals === undefined) next = ask({ kind: 'next' });
+        yield Buffer.from(job.windows[piece.window], 0, piece.bytes);
+        if (piece.totals !== undefined) {
+          ({ totals } = piece);
+          job.done();
+          return;
+        }
+      }
+    },
+    totals() {
+      if (totals === undefined) throw new Error('the store path was not read to its end');
+      return totals;
+    },
+    close: () => job.close(),
+  };
+}

@@ -1,0 +1,187 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { gunzipSync } from 'node:zlib';
+import { CompressorError } from '../../functions/layer/compressor-error.ts';
+import { HEAD, TAIL } from '../../functions/layer/frame.ts';
+import { layerThreads } from '../../functions/layer/layer-threads.ts';
+import type { Packing } from '../../functions/layer/packing.ts';
+import { StorePathError, StorePathMissingError } from '../../functions/layer/tree.ts';
+import { sha256, temporaryFolder, write } from './fixture.ts';
+
+const folder = temporaryFolder();
+const small = write(join(folder, 'small'), { file: 'text', other: 'x'.repeat(1000) });
+/** Several pieces long also when it is compressed. */
+const large = write(join(folder, 'large'), { file: noise(3_000_000), other: 'text' });
+
+function noise(length: number): Buffer {
+  const bytes = Buffer.alloc(length);
+  let state = 1;
+  for (let index = 0; index < length; index++) {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    bytes[index] = state >>> 24;
+  }
+  return bytes;
+}
+
+async function read(packing: Packing): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  for await (const piece of packing) {
+    const copy = Buffer.from(piece);
+    // The thread works on meanwhile, and must not touch what was given out.
+    await sleep(5);
+    assert.ok(piece.equals(copy));
+    pieces.push(copy);
+  }
+  return Buffer.concat(pieces);
+}
+
+for (const compressor of ['igzip', 'zlib'] as const) {
+  describe(`threads that make layers with ${compressor}`, () => {
+    it('pack store paths, several at once and one after the other, and say their digests', async () => {
+      const threads = layerThreads(compressor, 2);
+      const blobs = await Promise.all(
+        [large, small, large, small, small].map(async (location) => {
+          const packing = await threads.pack({ name: 'x', location });
+          const blob = await read(packing);
+          const tar = gunzipSync(blob);
+          assert.deepEqual(packing.totals(), {
+            sha256: sha256(tar).slice('sha256:'.length),
+            uncompressedBytes: tar.length,
+            memberBytes: blob.length - HEAD.gzip.length - TAIL.gzip.length,
+          });
+          await packing.close();
+          return blob;
+        }),
+      );
+      assert.ok(blobs[0]?.equals(blobs[2] ?? Buffer.of()));
+      assert.ok(blobs[1]?.equals(blobs[3] ?? Buffer.of()));
+    });
+
+    it('inflate the members of a layer, however they are cut', async () => {
+      const threads = layerThreads(compressor, 1);
+      const members: Buffer[] = [];
+      for (const location of [small, large]) {
+        const packing = await threads.pack({ name: 'x', location });
+        members.push((await read(packing)).subarray(HEAD.gzip.length, -TAIL.gzip.length));
+      }
+      const tar = Buffer.concat([HEAD.tar, ...members.map((member) => gunzipSync(member)), TAIL.tar]);
+      for (const length of [1000, 400_000, 10_000_000]) {
+        const inflation = await threads.inflate();
+        for (const member of members) {
+          for (let start = 0; start < member.length; start += length) {
+            const bytes = Buffer.from(member.subarray(start, start + length));
+            await inflation.write(bytes);
+            bytes.fill(0);
+          }
+          await inflation.endMember();
+        }
+        const totals = await inflation.end();
+        assert.deepEqual(totals, { sha256: sha256(tar).slice('sha256:'.length), uncompressedBytes: tar.length });
+        await inflation.close();
+      }
+    });
+
+    it('say that a member is damaged, and work again', async () => {
+      const threads = layerThreads(compressor, 1);
+      const inflation = await threads.inflate();
+      await inflation.write(Buffer.from('this is not what a compressor makes'));
+      await assert.rejects(async () => {
+        await inflation.endMember();
+        await inflation.end();
+      }, CompressorError);
+      await inflation.close();
+      assert.ok((await read(await threads.pack({ name: 'x', location: small }))).length > 0);
+    });
+  });
+}
+
+describe('threads that make layers', () => {
+  it('keep what errors are and say', async () => {
+    const threads = layerThreads('igzip', 1);
+    const readAt = async (location: string) => read(await threads.pack({ name: 'x', location }));
+    await assert.rejects(
+      readAt(join(folder, 'nowhere')),
+      (error) => error instanceof StorePathMissingError && error.message === `${folder}/nowhere is not on this machine`,
+    );
+    const whiteout = write(join(folder, 'whiteout'), { '.wh.file': '' });
+    await assert.rejects(
+      readAt(whiteout),
+      (error) => error instanceof StorePathError && error.location === `${whiteout}/.wh.file`,
+    );
+    await assert.rejects(readAt(join(small, 'file', 'below')), { code: 'ENOTDIR' });
+  });
+
+  it('are given back by what is closed before its end, or no longer wanted', async () => {
+    const threads = layerThreads('igzip', 1);
+    const unread = await threads.pack({ name: 'x', location: large });
+    await unread.close();
+    assert.throws(() => unread.totals(), /was not read to its end/);
+    for await (const piece of await threads.pack({ name: 'x', location: large })) {
+      assert.ok(piece.length > 0);
+      break; // and nobody closes it: the next waits.
+    }
+    const stop = new AbortController();
+    const waiting = threads.pack({ name: 'x', location: small }, { signal: stop.signal });
+    setTimeout(() => {
+      stop.abort(new Error('no longer wanted'));
+    }, 10);
+    await assert.rejects(waiting, /no longer wanted/);
+
+    const others = layerThreads('igzip', 1);
+    const open = await others.inflate();
+    const next = others.pack({ name: 'x', location: small });
+    await sleep(10);
+    await open.close();
+    assert.ok((await read(await next)).length > 0);
+  });
+
+  it('stop what they do when it is no longer wanted', async () => {
+    const threads = layerThreads('igzip', 1);
+    const stop = new AbortController();
+    const packing = await threads.pack({ name: 'x', location: large }, { signal: stop.signal });
+    await assert.rejects(async () => {
+      for await (const piece of packing) {
+        assert.ok(piece.length > 0);
+        stop.abort(new Error('no longer wanted'));
+      }
+    }, /no longer wanted/);
+    await packing.close();
+    assert.ok((await read(await threads.pack({ name: 'x', location: small }))).length > 0);
+  });
+
+  it('do not keep a process from ending, used or not', async () => {
+    const script = `
+      import { layerThreads } from '${new URL('../../functions/layer/layer-threads.ts', import.meta.url).href}';
+      const packing = await layerThreads('igzip', 2).pack({ name: 'x', location: '${small}' });
+      for await (const piece of packing) if (piece.length === 0) throw new Error('empty');`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'ignore', timeout: 30_000 });
+    assert.deepEqual(await once(child, 'close'), [0, null]);
+  });
+
+  it('are replaced when they die, which fails what they were doing', async () => {
+    const entry = join(folder, 'dying.mjs');
+    writeFileSync(
+      entry,
+      `import { parentPort } from 'node:worker_threads';
+       parentPort.on('message', ({ location }) => {
+         if (location === 'die') throw new Error('no memory left');
+         const totals = { sha256: '', uncompressedBytes: 0, memberBytes: 0 };
+         parentPort.postMessage({ kind: 'piece', window: 0, bytes: 7, totals });
+       });`,
+    );
+    const threads = layerThreads('igzip', 1, pathToFileURL(entry));
+    const dying = threads.pack({ name: 'x', location: 'die' });
+    const next = threads.pack({ name: 'x', location: 'live' });
+    await assert.rejects(
+      dying.then((packing) => read(packing)),
+      /the thread that makes layers has ended: no memory left/,
+    );
+    assert.equal((await read(await next)).length, 7);
+  });
+});
