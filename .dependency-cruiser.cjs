@@ -27,8 +27,14 @@ module.exports = {
     {
       name: 'functions-need-no-tests',
       severity: 'error',
-      from: { path: '^(functions|nix)/' },
+      from: { path: '^(functions|infra|nix)/' },
       to: { path: '^test/' },
+    },
+    {
+      name: 'only-rolling-out-is-infra',
+      severity: 'error',
+      from: { path: '^(functions|nix)/' },
+      to: { path: '^infra/' },
     },
     {
       name: 'only-declared-packages',

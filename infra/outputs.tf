@@ -26,8 +26,3 @@ output "source_bucket" {
   description = "The bucket that `gcloud builds submit` puts the source into."
   value       = module.foundation.source_bucket
 }
-
-output "secrets" {
-  description = "The secrets that must have a version, with the team and kind of each."
-  value       = local.secrets
-}

@@ -12,8 +12,9 @@ variable "teams" {
     - min_instances, max_instances, concurrency (requests of one instance at once), timeout_seconds (of one request),
       build_timeout_seconds (of one image).
     - retention_days: what nobody used for so long is deleted.
-    - credentials: whether pulls need a user and token from Secret Manager. google_allow: accounts and @domains that may
-      pull with an access token of Google's. A team with neither can be reached from inside the project's networks alone.
+    - credentials: whether pulls need a user and token from Secret Manager; without, the endpoint can be reached from
+      inside the project's networks alone. google_allow: accounts and @domains that may pull with an access token of
+      Google's as well.
     - allow, deny: patterns of attributes that may, or may not, be built.
     - signing: "keyless", or "key" for a key in Secret Manager.
     - substituters, trusted_keys: binary caches and their keys. netrc: whether the caches' passwords are in Secret Manager.
@@ -132,6 +133,11 @@ variable "teams" {
       for team in values(var.teams) : [for who in team.google_allow : can(regex("^[^@,\\s]*@[a-z0-9.-]+\\.[a-z]+$", who))]
     ]))
     error_message = "google_allow must list accounts and domains, as google_allow = [\"ci@acme-images.iam.gserviceaccount.com\", \"@example.com\"]."
+  }
+
+  validation {
+    condition     = alltrue([for team in values(var.teams) : team.credentials || length(team.google_allow) == 0])
+    error_message = "google_allow goes with credentials, as credentials = true and google_allow = [\"@example.com\"]."
   }
 
   validation {

@@ -282,6 +282,22 @@ run "an_account_that_is_none" {
   expect_failures = [var.teams]
 }
 
+run "accounts_without_credentials" {
+  command = plan
+
+  variables {
+    teams = {
+      payments = {
+        region       = "europe-west1"
+        credentials  = false
+        google_allow = ["@example.com"]
+      }
+    }
+  }
+
+  expect_failures = [var.teams]
+}
+
 run "a_pattern_with_a_blank" {
   command = plan
 

@@ -50,19 +50,6 @@ run "each_team_has_a_bucket_an_account_and_a_service_of_its_own" {
   }
 }
 
-run "the_shared_part_makes_the_secrets_that_the_teams_use_and_no_other" {
-  assert {
-    condition = toset(keys(output.secrets)) == toset([
-      "nixery-payments-credentials",
-      "nixery-payments-git-config",
-      "nixery-payments-smoke",
-      "nixery-research-netrc",
-      "nixery-research-signing-key",
-    ])
-    error_message = "The secrets are ${join(", ", keys(output.secrets))}."
-  }
-}
-
 run "a_team_says_how_to_log_in_and_pull" {
   assert {
     condition     = startswith(output.teams["payments"].login, "docker login --username USER --password-stdin ")

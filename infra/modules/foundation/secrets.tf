@@ -8,6 +8,7 @@ resource "google_secret_manager_secret" "secrets" {
   labels = {
     application = "nixery-run"
     team        = each.value.team
+    kind        = each.value.kind
   }
 
   replication {

@@ -13,8 +13,6 @@ output "login" {
   value = (
     var.settings.credentials
     ? "docker login --username USER --password-stdin ${trimprefix(google_cloud_run_v2_service.registry.uri, "https://")}"
-    : local.authenticated
-    ? "gcloud auth print-access-token | docker login --username oauth2accesstoken --password-stdin ${trimprefix(google_cloud_run_v2_service.registry.uri, "https://")}"
     : "no login: the endpoint answers inside the project's networks alone"
   )
 }

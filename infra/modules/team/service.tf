@@ -2,12 +2,14 @@ resource "google_cloud_run_v2_service" "registry" {
   project             = var.project
   name                = "nixery-${var.name}"
   location            = var.settings.region
-  labels              = merge(local.labels, { credentials = var.settings.credentials ? "token" : local.authenticated ? "google" : "none" })
+  labels              = merge(local.labels, { credentials = tostring(var.settings.credentials) })
   deletion_protection = var.deletion_protection
+
+  # A team without credentials has an endpoint for the project's networks alone.
+  ingress = var.settings.credentials ? "INGRESS_TRAFFIC_ALL" : "INGRESS_TRAFFIC_INTERNAL_ONLY"
 
   # Neither docker nor a kubelet can send what Cloud Run's own check asks for: the program checks.
   invoker_iam_disabled = true
-  ingress              = local.authenticated ? "INGRESS_TRAFFIC_ALL" : "INGRESS_TRAFFIC_INTERNAL_ONLY"
 
   template {
     service_account                  = google_service_account.team.email
@@ -100,12 +102,13 @@ resource "google_cloud_run_v2_service" "registry" {
         name = volumes.key
 
         secret {
-          secret = var.secrets[volumes.key]
+          secret       = var.secrets[volumes.key]
+          default_mode = volumes.value.mode
 
           # The file follows the newest version: a rotation needs no new revision.
           items {
             version = "latest"
-            path    = volumes.value.file
+            path    = volumes.value.name
           }
         }
       }

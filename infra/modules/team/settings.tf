@@ -4,18 +4,21 @@ locals {
     team        = var.name
   }
 
-  # Whether a pull must show who it is. Without, the endpoint is for the project's networks alone.
-  authenticated = var.settings.credentials || length(var.settings.google_allow) > 0
-
-  # Each secret is a file in a folder of its own. The smoke test's is read by Cloud Build alone.
+  # Each secret is a file in a folder of its own. The smoke test's is read by Cloud Build alone. What Nix and git need can
+  # be read by everybody in the container, builds included; the rest by root alone, and builds run as another user.
   files = {
     for kind, file in {
-      credentials = "credentials.json"
+      credentials = { name = "credentials.json", mode = "0400" }
       # What git looks for in XDG_CONFIG_HOME.
-      git-config  = "git/config"
-      netrc       = "netrc"
-      signing-key = "key"
-    } : kind => { folder = "/secrets/${kind}", file = file, path = "/secrets/${kind}/${file}" } if contains(keys(var.secrets), kind)
+      git-config  = { name = "git/config", mode = "0444" }
+      netrc       = { name = "netrc", mode = "0444" }
+      signing-key = { name = "key", mode = "0400" }
+      } : kind => {
+      folder = "/secrets/${kind}"
+      name   = file.name
+      path   = "/secrets/${kind}/${file.name}"
+      mode   = parseint(file.mode, 8)
+    } if contains(keys(var.secrets), kind)
   }
 
   # The program takes a variable that is set to nothing as not set; so does this.
@@ -27,6 +30,7 @@ locals {
       NIXERY_CHANNEL        = var.settings.channel == null ? "" : var.settings.channel
       NIXERY_PKGS_REPO      = var.settings.repository == null ? "" : var.settings.repository
       XDG_CONFIG_HOME       = try(local.files["git-config"].folder, "")
+      GOOGLE_CLOUD_PROJECT  = var.project
       NIX_TIMEOUT           = tostring(var.settings.build_timeout_seconds)
       NIXERY_STORE_LIMIT_MB = tostring(floor(var.settings.store_mib * 3 / 4))
       NIXERY_CREDENTIALS    = try(local.files["credentials"].path, "")
