@@ -17,6 +17,10 @@ export interface Config {
     readonly timeoutMs: number;
     /** The whole environment of Nix's processes. */
     readonly environment: Readonly<Record<string, string>>;
+    /** Address space of one evaluation, in bytes. */
+    readonly evaluationMemoryBytes: number;
+    /** Whether an evaluation may build, and read what it built. */
+    readonly importFromDerivation: 'allow' | 'refuse';
     /** Where repositories without files are kept, to look up commits. */
     readonly cacheFolder: string;
   };
@@ -143,6 +147,8 @@ const variables = z.object({
   NIXERY_PKGS_PATH: text,
   NIX_BUILDER: text,
   NIX_TIMEOUT: wholeNumber(1, 86_400).default(600),
+  NIX_EVAL_MEMORY: wholeNumber(256, 1_048_576).default(2048),
+  NIX_IMPORT_FROM_DERIVATION: oneOf(['allow', 'refuse']).default('refuse'),
   NIXERY_COMPRESSION: oneOf(['igzip', 'zlib']).default('igzip'),
   NIXERY_PIN_SECONDS: wholeNumber(0, 86_400).default(300),
   NIXERY_MAX_BUILDS: wholeNumber(1, 256).optional(),
@@ -209,6 +215,8 @@ export function parseConfig(
     nix: {
       expressions: resolve(data.NIX_BUILDER ?? join(world.programFolder, 'nix')),
       timeoutMs: data.NIX_TIMEOUT * 1000,
+      evaluationMemoryBytes: data.NIX_EVAL_MEMORY * 1024 * 1024,
+      importFromDerivation: data.NIX_IMPORT_FROM_DERIVATION,
       environment: nixEnvironment(set),
       cacheFolder: join(set['XDG_CACHE_HOME'] ?? join(set['HOME'] ?? homedir(), '.cache'), 'nixery-run'),
     },

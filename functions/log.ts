@@ -1,4 +1,5 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
+import { printable } from './printable.ts';
 
 export type Log = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
 
@@ -31,7 +32,7 @@ function textStream(output: NodeJS.WritableStream): DestinationStream {
         .map(([name, value]) => ` ${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
         .join('');
       const mark = severity === 'INFO' ? '' : ` ${String(severity).toLowerCase()}:`;
-      output.write(`${String(time).slice(11, 19)}${mark} ${String(message)}${rest}\n`);
+      output.write(`${printable(`${String(time).slice(11, 19)}${mark} ${String(message)}${rest}`)}\n`);
     },
   };
 }

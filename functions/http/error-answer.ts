@@ -2,6 +2,7 @@ import type { Admission } from '../access/gate.ts';
 import type { Invalid } from '../registry/outcome.ts';
 import type { ErrorCode } from '../oci/error-code.ts';
 import type { Answer } from './answer.ts';
+import { printable } from '../printable.ts';
 import { headerText } from './header-text.ts';
 import { json } from './json-answer.ts';
 
@@ -28,8 +29,18 @@ export function errorAnswer(
   detail?: unknown,
   headers: Record<string, string> = {},
 ): Answer {
-  const error = { code, message, ...(detail !== undefined && { detail }) };
-  return { ...json(STATUS[code], { errors: [error] }, headers), reason: headerText(message) };
+  // Clients print it as it is.
+  const told = printable(message);
+  const error = { code, message: told, ...(detail !== undefined && { detail: printableAll(detail) }) };
+  return { ...json(STATUS[code], { errors: [error] }, headers), reason: headerText(told) };
+}
+
+/** Every text in what becomes JSON. */
+function printableAll(detail: unknown): unknown {
+  const json = JSON.stringify(detail, (_name, value: unknown) =>
+    typeof value === 'string' ? printable(value) : value,
+  );
+  return JSON.parse(json) as unknown;
 }
 
 /** One challenge (RFC 9110, section 11.6.1): clients of registries do not choose among several. */

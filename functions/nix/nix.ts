@@ -17,6 +17,10 @@ export interface Nix {
   readonly expressions: string;
   /** The whole environment of Nix's processes; nothing of the program's own gets in. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Address space of one evaluation, in bytes; without limit when absent. */
+  readonly evaluationMemoryBytes?: number;
+  /** Whether an evaluation may build, and read what it built. Refused when absent: what is denied would be built. */
+  readonly importFromDerivation?: 'allow' | 'refuse';
   /** Throws when something that was found is not to be had: before anything of it is built. */
   readonly admit?: ((found: readonly NamedPackage[]) => void) | undefined;
 }

@@ -41,6 +41,8 @@ export interface RunOptions {
   /** How long it may take, in milliseconds. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal | undefined;
+  /** Address space that it may take, in bytes; without limit when absent. */
+  readonly memoryBytes?: number | undefined;
 }
 
 /**
@@ -52,7 +54,9 @@ export interface RunOptions {
 export async function run(command: string, args: readonly string[], options: RunOptions): Promise<string> {
   const tail = logTail();
   try {
-    const subprocess = execa(command, args, {
+    const [file, fileArgs] =
+      options.memoryBytes === undefined ? [command, args] : limited(command, args, options.memoryBytes);
+    const subprocess = execa(file, fileArgs, {
       env: { ...options.env },
       extendEnv: false,
       stdin: 'ignore',
@@ -67,9 +71,19 @@ export async function run(command: string, args: readonly string[], options: Run
     const { stdout } = await subprocess;
     return stdout;
   } catch (error) {
-    throw error instanceof ExecaError ? new ProcessError(failureOf(error), command, tail.lines(), error) : error;
+    if (!(error instanceof ExecaError)) throw error;
+    throw new ProcessError(failureOf(error, options.memoryBytes !== undefined), command, tail.lines(), error);
   }
 }
+
+/** The same program under a limit, which a shell sets, since Node cannot. */
+function limited(command: string, args: readonly string[], memoryBytes: number): [string, readonly string[]] {
+  const script = 'ulimit -v "$1" && shift && exec "$@"';
+  return ['/bin/sh', ['-c', script, 'sh', String(Math.floor(memoryBytes / 1024)), command, ...args]];
+}
+
+/** What a shell ends with when it does not find a program (POSIX, "Exit Status for Commands"). */
+const SHELL_NOT_FOUND = 127;
 
 /** Keeps the end of what is added, in bounded memory, however long its lines are. */
 function logTail(): { add: (chunk: Buffer) => void; lines: () => string[] } {
@@ -94,10 +108,13 @@ function logTail(): { add: (chunk: Buffer) => void; lines: () => string[] } {
   };
 }
 
-function failureOf(error: Pick<ExecaError, 'isCanceled' | 'timedOut' | 'isMaxBuffer' | 'code'>): ProcessFailure {
+function failureOf(
+  error: Pick<ExecaError, 'isCanceled' | 'timedOut' | 'isMaxBuffer' | 'code' | 'exitCode'>,
+  isLimited: boolean,
+): ProcessFailure {
   if (error.isCanceled) return 'aborted';
   if (error.timedOut) return 'timeout';
   if (error.isMaxBuffer) return 'output-too-long';
-  if (error.code === 'ENOENT') return 'not-found';
+  if (error.code === 'ENOENT' || (isLimited && error.exitCode === SHELL_NOT_FOUND)) return 'not-found';
   return 'exit';
 }

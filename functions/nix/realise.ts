@@ -20,6 +20,11 @@ export class BuildFailedError extends Error {
 const NIX_SAYS =
   /^(?:this derivation|these \d+ (?:derivations|paths)|this path|building '|copying path|  \/nix\/store\/\S+$|warning: |error: )/;
 
+/** A build that prints more is ended. What it prints is read to the end, and its last lines are kept. */
+const MAX_LOG_BYTES = 64 * 1024 * 1024;
+/** Nix's own copies of logs fill a file system that is memory, and nobody reads them. */
+const LOGS = ['--option', 'max-build-log-size', String(MAX_LOG_BYTES), '--option', 'keep-build-log', 'false'];
+
 /**
  * Makes outputs be in the local store: takes them from a binary cache or builds them.
  *
@@ -29,7 +34,7 @@ const NIX_SAYS =
 export async function realise(nix: Nix, outputs: readonly Output[], call: NixCall = {}): Promise<void> {
   const targets = [...new Set(outputs.map((output) => `${output.drvPath}!${output.name}`))];
   try {
-    await run('nix-store', ['--realise', ...targets], { ...call, env: nix.environment });
+    await run('nix-store', ['--realise', ...LOGS, ...targets], { ...call, env: nix.environment });
   } catch (error) {
     if (error instanceof ProcessError && error.failure === 'exit') throw new BuildFailedError(error.logTail, error);
     throw error;

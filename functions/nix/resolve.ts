@@ -89,7 +89,7 @@ export async function resolve(nix: Nix, request: ResolveRequest, call: NixCall =
     if (!(error instanceof ProcessError) || error.failure !== 'exit') throw error;
     const [only, ...others] = request.attributes;
     if (only === undefined) throw error;
-    if (others.length === 0) return [evaluationFailed(only, error)];
+    if (others.length === 0) return [evaluationFailed(nix, only, error)];
     const alone: Resolution[] = [];
     for (const attribute of request.attributes) {
       alone.push(...(await resolve(nix, { ...request, attributes: [attribute] }, call)));
@@ -129,7 +129,7 @@ async function conclude(nix: Nix, request: ResolveRequest, one: Evaluated, call:
       try {
         await evaluate(nix, 'explain.nix', source, { source, system, path: one.path }, [], call);
       } catch (error) {
-        if (error instanceof ProcessError && error.failure === 'exit') return evaluationFailed(attribute, error);
+        if (error instanceof ProcessError && error.failure === 'exit') return evaluationFailed(nix, attribute, error);
         throw error;
       }
       const message = `${one.path.join('.')} is a derivation without a name or an output`;
@@ -140,12 +140,16 @@ async function conclude(nix: Nix, request: ResolveRequest, one: Evaluated, call:
   }
 }
 
-function evaluationFailed(attribute: string, error: ProcessError): RefusedAttribute {
-  return {
-    kind: 'evaluation-failed',
-    attribute,
-    message: `${attribute} cannot be evaluated: ${nixMessage(error.logTail)}`,
-  };
+/** What Nix, its garbage collector and the C++ library say when an address space is used up. */
+const OUT_OF_MEMORY = /out of memory|Failed to expand heap|std::bad_alloc/i;
+
+function evaluationFailed(nix: Nix, attribute: string, { logTail }: ProcessError): RefusedAttribute {
+  const { evaluationMemoryBytes: limit } = nix;
+  const reason =
+    limit !== undefined && logTail.some((line) => OUT_OF_MEMORY.test(line))
+      ? `it takes more than ${limit / 1024 / 1024} MiB of memory (NIX_EVAL_MEMORY)`
+      : nixMessage(logTail);
+  return { kind: 'evaluation-failed', attribute, message: `${attribute} cannot be evaluated: ${reason}` };
 }
 
 function evaluate(
@@ -158,13 +162,14 @@ function evaluate(
 ): Promise<string> {
   // Evaluation reads the expressions and the package set and nothing else, so that the revision is the whole truth.
   const confined = ['--option', 'restrict-eval', 'true', '-I', nix.expressions];
+  const building = ['--option', 'allow-import-from-derivation', String(nix.importFromDerivation === 'allow')];
   const open = source.kind === 'folder' ? ['-I', source.path] : ['--option', 'allowed-uris', source.url];
   return run(
     'nix-instantiate',
     [
-      ...['--eval', '--read-write-mode', ...flags, ...confined, ...open, `${nix.expressions}/${file}`],
+      ...['--eval', '--read-write-mode', ...flags, ...confined, ...building, ...open, `${nix.expressions}/${file}`],
       ...['--argstr', 'request', JSON.stringify(request)],
     ],
-    { ...call, env: nix.environment },
+    { ...call, env: nix.environment, memoryBytes: nix.evaluationMemoryBytes },
   );
 }
