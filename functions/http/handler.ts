@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { Budget } from '../access/budget.ts';
 import { type AddressSource, clientAddress } from '../access/client-address.ts';
 import type { Admission, Gate } from '../access/gate.ts';
-import type { ManifestOutcome } from '../registry/outcome.ts';
+import type { BlobOutcome, ManifestOutcome } from '../registry/outcome.ts';
 import type { Registry } from '../registry/registry.ts';
 import { SourceError } from '../nix/source.ts';
 import { type Answer, BodyGoneError, send } from './answer.ts';
@@ -71,13 +71,20 @@ export function handler(world: {
     }
   }
 
-  async function blobAnswerTo(request: IncomingMessage, at: Extract<Route, { kind: 'blob' }>, signal: AbortSignal) {
-    const outcome = await registry.findBlob(at.repository, at.digest, { signal });
-    // A URL that is signed for GET refuses HEAD.
-    if (outcome.kind === 'redirect' && request.method === 'GET') {
-      return redirectAnswer(outcome.digest, await outcome.location());
+  function blobAnswerTo(request: IncomingMessage, at: Extract<Route, { kind: 'blob' }>, signal: AbortSignal) {
+    const finding = registry.findBlob(at.repository, at.digest, { signal });
+    return finding instanceof Promise ? finding.then(answer) : answer(finding);
+
+    function answer(outcome: BlobOutcome): Answer | Promise<Answer> {
+      // A URL that is signed for GET refuses HEAD.
+      if (outcome.kind !== 'redirect' || request.method !== 'GET') {
+        return blobAnswer(outcome, request.headers.range, request.headers['if-none-match']);
+      }
+      const location = outcome.location();
+      return location instanceof Promise
+        ? location.then((url) => redirectAnswer(outcome.digest, url))
+        : redirectAnswer(outcome.digest, location);
     }
-    return blobAnswer(outcome, request.headers.range, request.headers['if-none-match']);
   }
 
   async function tagsAnswerTo({ repository, query }: Extract<Route, { kind: 'tags' }>, signal: AbortSignal) {

@@ -40,7 +40,7 @@ export type BlobOutcome =
       readonly digest: Digest;
       readonly sizeBytes: number;
       /** An absolute URL, made for this request. */
-      readonly location: () => Promise<string>;
+      readonly location: () => string | Promise<string>;
     }
   | { readonly kind: 'blob-unknown'; readonly message: string }
   | Invalid;

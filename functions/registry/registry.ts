@@ -26,7 +26,8 @@ export interface Registry {
     reference: string,
     options?: BuildOptions,
   ): ManifestOutcome | Promise<ManifestOutcome>;
-  findBlob(repository: string, digest: string, options?: IoOptions): Promise<BlobOutcome>;
+  /** Where the store has addresses of its own, what is known is given at once, as above. */
+  findBlob(repository: string, digest: string, options?: IoOptions): BlobOutcome | Promise<BlobOutcome>;
   /** @param page `n`: at most so many, all when absent; `last`: only those behind it, whether or not it exists */
   listTags(repository: string, page: { n?: number; last?: string }, options?: IoOptions): Promise<TagsOutcome>;
   listReferrers(repository: string, digest: string): ReferrersOutcome;
@@ -60,6 +61,32 @@ export function registry(world: {
     return { ...outcome, kind: 'manifest' as const };
   }
 
+  async function find(digest: Digest, options: IoOptions): Promise<BlobOutcome> {
+    const key = blobKey(digest);
+    const stat = await store.stat(key, options);
+    if (stat === undefined) return blobUnknown(digest, options);
+    return {
+      kind: 'blob',
+      digest,
+      sizeBytes: stat.sizeBytes,
+      open: async (range) => (await store.read(key, { range, signal: options.signal }))?.stream,
+    };
+  }
+
+  async function findToPointAt(to: UrlSigner, digest: Digest, options: IoOptions): Promise<BlobOutcome> {
+    const sizeBytes = await known.sizeOf(digest, options);
+    return sizeBytes === undefined ? blobUnknown(digest, options) : pointAt(to, digest, sizeBytes, options);
+  }
+
+  function pointAt(to: UrlSigner, digest: Digest, sizeBytes: number, options: IoOptions): BlobOutcome {
+    return { kind: 'redirect', digest, sizeBytes, location: () => to.urlOf(blobKey(digest), options) };
+  }
+
+  async function blobUnknown(digest: Digest, options: IoOptions): Promise<BlobOutcome> {
+    await images.reportMissing(digest, options);
+    return { kind: 'blob-unknown', message: `there is no blob ${digest} here; pull the image's tag again` };
+  }
+
   return {
     resolveManifest(repositoryText, referenceText, options = {}) {
       const repository = parseRepositoryName(repositoryText);
@@ -77,28 +104,17 @@ export function registry(world: {
       return build(repository, name.request, reference.tag, options);
     },
 
-    async findBlob(repositoryText, digestText, options = {}) {
+    findBlob(repositoryText, digestText, options = {}) {
       const repository = parseRepositoryName(repositoryText);
       if (repository === undefined) return invalidName(repositoryText);
       const digest = parseDigest(digestText);
       if (digest === undefined) return invalidDigest(digestText);
-      const key = blobKey(digest);
       // What this program sends itself it looks at each time; of what it only points at, existence is remembered.
-      const sizeBytes =
-        signer === undefined ? (await store.stat(key, options))?.sizeBytes : await known.sizeOf(digest, options);
-      if (sizeBytes === undefined) {
-        await images.reportMissing(digest, options);
-        return { kind: 'blob-unknown', message: `there is no blob ${digest} here; pull the image's tag again` };
-      }
-      if (signer !== undefined) {
-        return { kind: 'redirect', digest, sizeBytes, location: () => signer.urlOf(key, options) };
-      }
-      return {
-        kind: 'blob',
-        digest,
-        sizeBytes,
-        open: async (range) => (await store.read(key, { range, signal: options.signal }))?.stream,
-      };
+      if (signer === undefined) return find(digest, options);
+      const sizeBytes = known.peekSize(digest);
+      return sizeBytes === undefined
+        ? findToPointAt(signer, digest, options)
+        : pointAt(signer, digest, sizeBytes, options);
     },
 
     async listTags(repositoryText, { n, last }, options = {}) {

@@ -9,6 +9,8 @@ export interface KnownBlobs {
   has(digest: Digest, options?: IoOptions): Promise<boolean>;
   /** The blob's length, if it is there or was within the last hour; undefined when there is none. */
   sizeOf(digest: Digest, options?: IoOptions): Promise<number | undefined>;
+  /** The same without asking: undefined also when it is not known. */
+  peekSize(digest: Digest): number | undefined;
   /** It was published just now. */
   add(digest: Digest): void;
   /** It turned out to be gone. */
@@ -50,6 +52,7 @@ export function knownBlobs(store: BlobStore, nowMs: () => number = () => perform
     async sizeOf(digest, options = {}) {
       return recent(digest)?.sizeBytes ?? (await ask(digest, options));
     },
+    peekSize: (digest) => recent(digest)?.sizeBytes,
     add(digest) {
       known.set(digest, { sinceMs: nowMs() });
     },

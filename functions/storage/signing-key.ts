@@ -1,5 +1,8 @@
 import { createPrivateKey, type KeyObject, sign } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { LRUCache } from 'lru-cache';
+import type { ObjectKey } from './object-key.ts';
 import { signedUrl, type SigningSettings, unsignedUrl, type UrlSigner } from './signing.ts';
 
 /** A signing key cannot be used. The message says why, and nothing of the key. */
@@ -66,14 +69,37 @@ function parsePem(path: string, pem: string): KeyObject {
   return key;
 }
 
-/** Signs with a key that this process has, for each request anew: a third of a millisecond. */
+/** Objects whose URL of this second is remembered. */
+const MAX_REMEMBERED = 1_000;
+
+const signInThreadPool = promisify<string, Buffer, KeyObject, Buffer>(sign);
+
+/**
+ * Signs with a key that this process has, a third of a millisecond each, in the thread pool. A URL has its time in whole
+ * seconds and RSA signatures of this kind are always the same, so what is asked for within one second is signed once.
+ */
 export function keySigner(settings: SigningSettings, { key, account }: SigningKey): UrlSigner {
   const { nowMs = Date.now } = settings;
+  const latest = new LRUCache<ObjectKey, { readonly second: number; url: string | Promise<string> }>({
+    max: MAX_REMEMBERED,
+  });
+
   return {
     description: `${account}, with its key`,
     urlOf(name) {
-      const unsigned = unsignedUrl(settings, name, account, nowMs());
-      return Promise.resolve(signedUrl(unsigned, sign('RSA-SHA256', Buffer.from(unsigned.toSign), key)));
+      const now = nowMs();
+      const second = Math.floor(now / 1000);
+      const known = latest.get(name);
+      if (known?.second === second) return known.url;
+      const unsigned = unsignedUrl(settings, name, account, now);
+      const signing = signInThreadPool('RSA-SHA256', Buffer.from(unsigned.toSign), key).then((signature) => {
+        const url = signedUrl(unsigned, signature);
+        entry.url = url;
+        return url;
+      });
+      const entry: { readonly second: number; url: string | Promise<string> } = { second, url: signing };
+      latest.set(name, entry);
+      return signing;
     },
   };
 }

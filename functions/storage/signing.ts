@@ -6,8 +6,8 @@ import type { ObjectKey } from './object-key.ts';
 export interface UrlSigner {
   /** For the log at start: who signs, and how. Nothing secret. */
   readonly description: string;
-  /** An absolute URL; it is good for at least four minutes. */
-  urlOf(key: ObjectKey, options?: IoOptions): Promise<string>;
+  /** An absolute URL, at once where it is known; it is good for at least four minutes. */
+  urlOf(key: ObjectKey, options?: IoOptions): string | Promise<string>;
 }
 
 /** Where objects are, and for what time they are signed. */
@@ -68,7 +68,7 @@ export function signedUrl({ url }: UnsignedUrl, signature: Buffer): string {
 export function publicUrls({ endpoint, bucket }: SigningSettings): UrlSigner {
   return {
     description: 'nobody: objects are public',
-    urlOf: (key) => Promise.resolve(`${endpoint}/${bucket}/${escapePath(key)}`),
+    urlOf: (key) => `${endpoint}/${bucket}/${escapePath(key)}`,
   };
 }
 

@@ -83,6 +83,23 @@ describe('a URL signed with a key', () => {
     }
   });
 
+  it('is made once for all who ask within one second, and anew in the next', async () => {
+    let nowMs = 1_700_000_000_000;
+    const signer = keySigner(
+      { ...settings(), nowMs: () => nowMs },
+      { key: createPrivateKey(double.signer.privateKey), account: 'a@b' },
+    );
+    const first = signer.urlOf(KEY);
+    assert.equal(signer.urlOf(KEY), first, 'the same promise');
+    assert.notEqual(await signer.urlOf(objectKey('layers', 'other')), await first);
+    nowMs += 999;
+    assert.equal(signer.urlOf(KEY), await first, 'at once');
+    nowMs += 1;
+    const next = await signer.urlOf(KEY);
+    assert.match(next, /X-Goog-Date=20231114T221321Z/);
+    assert.notEqual(next, await first);
+  });
+
   it('gets the object, and a part of it, without other credentials', async () => {
     const url = await signerWithKey().urlOf(KEY);
     assert.deepEqual(await get(url), { status: 200, text: CONTENT });
@@ -211,7 +228,7 @@ describe('a URL signed through the IAM API', () => {
     const signer = await keyless();
     const [before, tokens] = [calls(':signBlob'), calls('/token')];
     const others = Array.from({ length: 5 }, (_, index) => objectKey('layers', `other${index}`));
-    const urls = await Promise.all([KEY, KEY, KEY, ...others, KEY].map((key) => signer.urlOf(key)));
+    const urls = await Promise.all([KEY, KEY, KEY, ...others, KEY].map(async (key) => signer.urlOf(key)));
     assert.equal(new Set(urls).size, 6);
     assert.equal(calls(':signBlob') - before, 6);
     assert.equal(calls('/token') - tokens, 1);
@@ -235,22 +252,25 @@ describe('a URL signed through the IAM API', () => {
     assert.equal((await get(await signer.urlOf(KEY))).status, 200);
     const other = objectKey('layers', 'b');
     double.addFault({ when: signBlob, times: 4, fault: unavailable() });
-    await assert.rejects(signer.urlOf(other), SigningError);
+    await assert.rejects(async () => signer.urlOf(other), SigningError);
     assert.match(await signer.urlOf(other), /X-Goog-Signature=/);
   });
 
   it('is refused without the right, with the role and both accounts', async () => {
     const signer = await keyless(double.signer.account);
-    await assert.rejects(signer.urlOf(KEY), (error) => {
-      assert.ok(error instanceof SigningError);
-      const { account, signer: other } = double;
-      assert.ok(
-        error.message.includes(`Grant roles/iam.serviceAccountTokenCreator on ${other.account} to ${account}`),
-        error.message,
-      );
-      assert.ok(!JSON.stringify([error, error.cause]).includes('ya29.'));
-      return true;
-    });
+    await assert.rejects(
+      async () => signer.urlOf(KEY),
+      (error) => {
+        assert.ok(error instanceof SigningError);
+        const { account, signer: other } = double;
+        assert.ok(
+          error.message.includes(`Grant roles/iam.serviceAccountTokenCreator on ${other.account} to ${account}`),
+          error.message,
+        );
+        assert.ok(!JSON.stringify([error, error.cause]).includes('ya29.'));
+        return true;
+      },
+    );
     double.access.grant(double.account, [`${SIGN_BLOB} ${double.signer.account}`]);
     assert.equal((await get(await signer.urlOf(KEY))).status, 200);
   });
