@@ -11,6 +11,8 @@ export interface RegistryProcess extends AsyncDisposable {
   readonly host: string;
   /** What it has logged, one object a line. */
   readonly log: Record<string, unknown>[];
+  /** All that it has printed, its log included. */
+  printed(): string;
   /** Ends it as Cloud Run does, with SIGTERM, and gives its exit code: null when it had to be killed. */
   stop(): Promise<number | null>;
   /** Ends it at once, with SIGKILL. */
@@ -60,8 +62,10 @@ export async function startRegistry(
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let printed = '';
+  let all = '';
   const log: Record<string, unknown>[] = [];
   child.stderr.on('data', (chunk: Buffer) => (printed += chunk.toString()));
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (all += chunk.toString()));
   const lines = createInterface(child.stdout);
   const ready = new Promise<void>((resolve, reject) => {
     lines.on('line', (line) => {
@@ -83,6 +87,7 @@ export async function startRegistry(
     host,
     origin: `http://${host}`,
     log,
+    printed: () => all,
     async peakMemoryBytes() {
       const status = await readFile(`/proc/${String(child.pid)}/status`, 'utf8');
       return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
