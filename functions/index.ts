@@ -25,6 +25,7 @@ import { toldToOperator } from './operator-error.ts';
 import { registry } from './registry/registry.ts';
 import { pulledTags } from './registry/tags.ts';
 import { knownBlobs } from './storage/known-blobs.ts';
+import { leases } from './storage/leases.ts';
 
 const HOUR_MS = 60 * 60 * 1000;
 
@@ -58,10 +59,11 @@ async function compose(config: Config): Promise<Handler> {
   const policy = config.policy.allow || config.policy.deny.length > 0 ? packagePolicy(config.policy) : undefined;
   const nix = { ...config.nix, admit: policy && admitBy(policy, ALWAYS) };
   const packages = packageFinder({ store, nix, expressions });
-  const maker = imageMaker({ store, known, compressor, packages, policy });
+  const held = leases({ store, log });
+  const maker = imageMaker({ store, known, compressor, threads, packages, leases: held, policy });
   const { pinForMs, maxQueue, maxBuilds = availableParallelism() } = config;
   const limits = { timeoutMs: config.nix.timeoutMs, maxBuilds, maxQueue, pinForMs };
-  const images = imageBuilder({ store, known, source, maker, log, limits, policy });
+  const images = imageBuilder({ store, known, source, maker, log, limits, leases: held, policy });
   const handle = handler({
     registry: registry({ store, known, images, tags: pulledTags(store), signer }),
     gate,

@@ -5,6 +5,7 @@ import type { PackageSource } from '../nix/source.ts';
 import { type Digest, hexOf } from '../oci/digest.ts';
 import type { BlobStore, IoOptions } from '../storage/blob-store.ts';
 import type { KnownBlobs } from '../storage/known-blobs.ts';
+import type { Leases } from '../storage/leases.ts';
 import { explainFailure } from './explain-failure.ts';
 import { failures } from './failures.ts';
 import { imageOf, type ImageRecord } from './image.ts';
@@ -12,10 +13,10 @@ import { imageCache } from './image-cache.ts';
 import type { ImageMaker, ImageOrder } from './image-maker.ts';
 import type { ImageRequest } from './image-request.ts';
 import { imageJudge, type Judgement } from './judge-image.ts';
-import { type Leases, leases } from './leases.ts';
 import type { ImageOrigin, ImageOutcome, ImageUnavailable, PackagesDenied } from './outcome.ts';
 import type { PackagePolicy } from './package-policy.ts';
 import { pins } from './pins.ts';
+import { renewal } from './renewal.ts';
 import { waitFor } from './wait-for.ts';
 
 /** Images from names: found where they are, made where they are not, once, whoever asks for them and wherever. */
@@ -26,8 +27,16 @@ export interface ImageBuilder {
   peek(request: ImageRequest, reference: string): FoundImage | PackagesDenied | undefined;
   /** An image that was made before; undefined when no image has this digest. */
   findByDigest(digest: Digest, options?: IoOptions): Promise<FoundImage | PackagesDenied | undefined>;
-  /** A client asked for a blob that is not there: images that name it are forgotten, so that the next pull mends them. */
-  reportMissing(digest: Digest, options?: IoOptions): Promise<void>;
+  /**
+   * A client asked for a blob that is not there: images that name it are forgotten, so that the next pull mends them.
+   *
+   * @param name of the image that the client meant, at the references that it was pulled by
+   */
+  reportMissing(
+    digest: Digest,
+    name: { readonly request: ImageRequest; readonly references: readonly string[] },
+    options?: IoOptions,
+  ): Promise<void>;
   /** Starts no build any more, ends those that run, and gives their leases back. Who waits is told `in-progress`. */
   stop(): Promise<void>;
 }
@@ -48,6 +57,8 @@ export type FoundImage = Extract<ImageOutcome, { kind: 'image' }>;
 
 /** Between two looks at a build of another instance: the first at once, then more and more seldom. */
 const POLL_MS = [100, 200, 400, 800];
+/** References of a name that are looked up when a blob is missing; each may cost two reads. */
+const MAX_RECALLED = 10;
 /** What a client that finds too long a queue is told to wait. */
 const RETRY_AFTER_SECONDS = 10;
 
@@ -79,7 +90,7 @@ export function imageBuilder(world: {
   readonly maker: ImageMaker;
   readonly log: Pick<Logger, 'info' | 'warn'>;
   readonly limits: BuildLimits;
-  readonly leases?: Leases;
+  readonly leases: Leases;
   /** What may be had. */
   readonly policy?: PackagePolicy | undefined;
 }): ImageBuilder {
@@ -89,14 +100,20 @@ export function imageBuilder(world: {
   const cache = imageCache(store, log);
   const judge = imageJudge(store, world.policy);
   const failed = failures(store, log);
-  const held = world.leases ?? leases({ store, log });
+  const kept = renewal({ store, log, missing: (blob) => forget(blob, { signal: stopped.signal }) });
   const limit = pLimit(maxBuilds);
   /** The one build of each image in this process. */
   const builds = new Map<string, Promise<ImageOutcome>>();
   const stopped = new AbortController();
 
+  async function forget(blob: Digest, options: IoOptions): Promise<void> {
+    known.forget(blob);
+    await cache.forgetNaming(blob, options);
+  }
+
   /** What is to be had of an image that was found; undefined when it has to be made again to know. */
   function give(record: ImageRecord, from: ImageOrigin, options?: IoOptions) {
+    kept.served(record);
     const judgement = judge(record, options);
     return judgement instanceof Promise ? judgement.then(conclude) : conclude(judgement);
 
@@ -125,6 +142,7 @@ export function imageBuilder(world: {
       const made = await maker.make(order, { signal });
       if (made.kind === 'made') {
         cache.add(made.record);
+        kept.made(made.record);
         const durationMs = Math.round(performance.now() - startedMs);
         log.info({ ...about, ...made.statistics, durationMs }, 'image made');
         return {
@@ -146,7 +164,7 @@ export function imageBuilder(world: {
 
   /** Makes an image under its lease; undefined while another instance has that. */
   async function makeWithLease(order: ImageOrder, key: string): Promise<ImageOutcome | undefined> {
-    const lease = await held.take(key, { signal: stopped.signal });
+    const lease = await world.leases.take(key, { signal: stopped.signal });
     if (lease === undefined) return undefined;
     try {
       // The holder before may have ended between the last look and now.
@@ -220,14 +238,19 @@ export function imageBuilder(world: {
       return found?.record.digest === digest ? give(found.record, found.from, options) : undefined;
     },
 
-    async reportMissing(digest, options = {}) {
-      known.forget(digest);
-      await cache.forgetNaming(digest, options);
+    async reportMissing(digest, { request, references: named }, options = {}) {
+      // Another instance may have made the image: what its name means is looked up, so that its record is known here.
+      for (const reference of named.slice(-MAX_RECALLED)) {
+        const pin = references.peek(reference) ?? (await references.pin(reference, options));
+        if (pin.kind === 'pinned')
+          await findRecordOf(maker.keyOf({ request, source, revision: pin.revision }), options);
+      }
+      await forget(digest, options);
     },
 
     async stop() {
       stopped.abort();
-      await Promise.allSettled(builds.values());
+      await Promise.allSettled([...builds.values(), kept.stop()]);
     },
   };
 }

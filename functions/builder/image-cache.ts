@@ -54,7 +54,6 @@ export function imageCache(
       if (inMemory !== undefined) return inMemory;
       const object = imageObject(name);
       const found = await findRecord(store, object, imageRecordSchema, options);
-      if (found.kind === 'broken') log.warn({ object, reason: found.reason }, 'a broken record is made again');
       if (found.kind !== 'found') return undefined;
       add(found.value);
       return found.value;

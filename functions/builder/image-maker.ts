@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { type Compressor, compressorIdentity } from '../layer/compressor.ts';
 import { defaultCommand, ENVIRONMENT } from '../layer/default-command.ts';
 import { createLayerMaker, type ImageLayer, type LayerSources, type LayerStats } from '../layer/image-layers.ts';
+import type { LayerThreads } from '../layer/layer-threads.ts';
 import { MAX_LAYERS, OWN_LAYER_MIN_BYTES, PLAN_VERSION } from '../layer/plan.ts';
 import { publishBlob } from '../layer/publish-blob.ts';
 import { ROOT_LAYER_VERSION, rootTree } from '../layer/root-tree.ts';
@@ -17,6 +18,7 @@ import { serialiseManifest } from '../oci/manifest.ts';
 import { architectureOf } from '../oci/platform.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
 import type { KnownBlobs } from '../storage/known-blobs.ts';
+import type { Leases } from '../storage/leases.ts';
 import { splitObjectKey } from '../storage/object-key.ts';
 import { findRecord, overwriteRecord, settleRecord } from '../storage/record.ts';
 import { imageObject, type ImageRecord, imageRecord, imageRecordSchema } from './image.ts';
@@ -65,6 +67,9 @@ export function imageMaker(into: {
   readonly known: KnownBlobs;
   readonly compressor: Compressor;
   readonly packages: PackageFinder;
+  readonly threads?: LayerThreads | undefined;
+  /** So that of all instances one packs a large path. */
+  readonly leases?: Leases | undefined;
   /** What may be had. */
   readonly policy?: PackagePolicy | undefined;
 }): ImageMaker {

@@ -68,7 +68,6 @@ export function pins(world: {
   async function lookUp(reference: string, signal: AbortSignal): Promise<Pinned> {
     const key = keyOf(reference);
     const found = await findRecord(store, key, pinSchema, { signal });
-    if (found.kind === 'broken') log.warn({ object: key, reason: found.reason }, 'a broken record is made again');
     const before = found.kind === 'found' ? found.value : undefined;
     const ageMs = before === undefined ? Infinity : nowMs() - before.atMs;
     // A pin from the future comes from a clock that is wrong: ask again.

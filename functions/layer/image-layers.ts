@@ -3,6 +3,7 @@ import { type Descriptor, MediaType } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
 import type { KnownBlobs } from '../storage/known-blobs.ts';
+import type { Leases } from '../storage/leases.ts';
 import type { ObjectKey } from '../storage/object-key.ts';
 import type { Compressor } from './compressor.ts';
 import { BlobGoneError, createJoiner, type Layer } from './join.ts';
@@ -63,6 +64,8 @@ export function createLayerMaker(into: {
   readonly known: KnownBlobs;
   readonly compressor: Compressor;
   readonly threads?: LayerThreads | undefined;
+  /** So that of all instances one packs a large path. */
+  readonly leases?: Leases | undefined;
 }): LayerMaker {
   const limit = weightedLimit(MAX_BYTES_IN_FLIGHT);
   const pack = createPacker(into);

@@ -3,6 +3,7 @@ import type { ClosurePath } from '../nix/store-path.ts';
 import { type Digest, digestFromHex } from '../oci/digest.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
 import type { KnownBlobs } from '../storage/known-blobs.ts';
+import type { Leases } from '../storage/leases.ts';
 import { objectKey } from '../storage/object-key.ts';
 import { keyHash } from '../storage/record.ts';
 import { type CompressorIdentity, compressorIdentity } from './compressor.ts';
@@ -48,9 +49,15 @@ export interface PackOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/**
+ * A lease costs two requests, some 0.1 s: about as long as packing and sending this much. Smaller paths that two
+ * instances want at the same time are packed twice.
+ */
+const LEASED_MIN_BYTES = 8_000_000;
+
 /** Packs a store path, unless the store has it packed. `made` tells. */
 export type Packer = (
-  path: Pick<ClosurePath, 'path' | 'narHash'>,
+  path: Pick<ClosurePath, 'path' | 'narHash' | 'narSizeBytes'>,
   options?: PackOptions,
 ) => Promise<RecordedBlob<PackedPath>>;
 
@@ -63,13 +70,15 @@ export function createPacker(into: {
   readonly store: BlobStore;
   readonly known: KnownBlobs;
   readonly compressor: CompressorIdentity;
+  /** So that of all instances one packs a large path. */
+  readonly leases?: Leases | undefined;
   /** What packs; the threads that all of this process share, unless others are given. */
   readonly threads?: Pick<LayerThreads, 'pack'> | undefined;
 }): Packer {
-  const { store, known, compressor, threads = sharedLayerThreads(compressor.name) } = into;
+  const { store, known, compressor, leases, threads = sharedLayerThreads(compressor.name) } = into;
   const share = sharedWork<RecordedBlob<PackedPath>>();
 
-  return ({ path, narHash }, { location = path, signal } = {}) => {
+  return ({ path, narHash, narSizeBytes }, { location = path, signal } = {}) => {
     const name = keyHash({
       format: FORMAT,
       frame: FRAME_VERSION,
@@ -80,7 +89,10 @@ export function createPacker(into: {
     const at = { store, known, key: objectKey('contents', name), schema: packedPathSchema };
     const place = { name: path.slice(1), location: byteString(location) };
     const packOnce = (stop: AbortSignal): Promise<RecordedBlob<PackedPath>> =>
-      findOrMake(at, () => pack(store, threads, place, stop), { signal: stop });
+      findOrMake(at, () => pack(store, threads, place, stop), {
+        signal: stop,
+        leases: narSizeBytes >= LEASED_MIN_BYTES ? leases : undefined,
+      });
     return share(name, packOnce, { signal });
   };
 }

@@ -1,9 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { z } from 'zod';
 import type { Digest } from '../oci/digest.ts';
 import type { BlobStore, IoOptions } from '../storage/blob-store.ts';
 import type { KnownBlobs } from '../storage/known-blobs.ts';
-import type { ObjectKey } from '../storage/object-key.ts';
-import { findRecord, settleRecord } from '../storage/record.ts';
+import type { Leases } from '../storage/leases.ts';
+import { type ObjectKey, splitObjectKey } from '../storage/object-key.ts';
+import { findRecord, type FoundRecord, settleRecord } from '../storage/record.ts';
 
 /** A blob and the record that says how it was made. */
 export interface RecordedBlob<T> {
@@ -14,6 +16,14 @@ export interface RecordedBlob<T> {
   readonly key: ObjectKey;
 }
 
+export interface FindOrMakeOptions extends IoOptions {
+  /** So that one instance makes it and the others wait. Without, several may make it at once, which wastes and harms nothing. */
+  readonly leases?: Leases | undefined;
+}
+
+/** Between two looks at what another instance makes. */
+const POLL_MS = 100;
+
 /**
  * What a record says about the blob that it names, which is made when there is no record or the blob is gone. The blob
  * is published before the record.
@@ -21,16 +31,38 @@ export interface RecordedBlob<T> {
 export async function findOrMake<T extends { readonly digest: Digest }>(
   at: { readonly store: BlobStore; readonly known: KnownBlobs; readonly key: ObjectKey; readonly schema: z.ZodType<T> },
   make: () => Promise<T>,
-  { signal }: IoOptions = {},
+  { signal, leases }: FindOrMakeOptions = {},
 ): Promise<RecordedBlob<T>> {
   const { store, known, key, schema } = at;
-  const found = await findRecord(store, key, schema, { signal });
-  if (found.kind === 'found' && (await known.has(found.value.digest, { signal }))) {
-    return { value: found.value, made: false, key };
+
+  async function find(): Promise<FoundRecord<T> & { readonly isWhole: boolean }> {
+    const found = await findRecord(store, key, schema, { signal });
+    return { ...found, isWhole: found.kind === 'found' && (await known.has(found.value.digest, { signal })) };
   }
-  const made = await make();
-  known.add(made.digest);
-  // A record whose blob is gone is as good as a broken one: what was made now takes its place.
-  const stands = found.kind === 'found' ? { ...found, kind: 'broken' as const, reason: 'its blob is gone' } : found;
-  return { value: await settleRecord(store, key, schema, made, stands, { signal }), made: true, key };
+  async function makeAnd(settle: FoundRecord<T>): Promise<RecordedBlob<T>> {
+    const made = await make();
+    known.add(made.digest);
+    // A record whose blob is gone is as good as a broken one: what was made now takes its place.
+    const stands =
+      settle.kind === 'found' ? { ...settle, kind: 'broken' as const, reason: 'its blob is gone' } : settle;
+    return { value: await settleRecord(store, key, schema, made, stands, { signal }), made: true, key };
+  }
+
+  for (;;) {
+    const found = await find();
+    if (found.kind === 'found' && found.isWhole) return { value: found.value, made: false, key };
+    if (leases === undefined) return makeAnd(found);
+    const lease = await leases.take(splitObjectKey(key).name, { signal });
+    if (lease === undefined) {
+      await sleep(POLL_MS, undefined, { signal });
+      continue;
+    }
+    try {
+      // The holder before may have ended between the look and now.
+      const now = await find();
+      return now.kind === 'found' && now.isWhole ? { value: now.value, made: false, key } : await makeAnd(now);
+    } finally {
+      await lease.release();
+    }
+  }
 }

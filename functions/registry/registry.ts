@@ -61,10 +61,10 @@ export function registry(world: {
     return { ...outcome, kind: 'manifest' as const };
   }
 
-  async function find(digest: Digest, options: IoOptions): Promise<BlobOutcome> {
+  async function find(repository: RepositoryName, digest: Digest, options: IoOptions): Promise<BlobOutcome> {
     const key = blobKey(digest);
     const stat = await store.stat(key, options);
-    if (stat === undefined) return blobUnknown(digest, options);
+    if (stat === undefined) return blobUnknown(repository, digest, options);
     return {
       kind: 'blob',
       digest,
@@ -73,17 +73,26 @@ export function registry(world: {
     };
   }
 
-  async function findToPointAt(to: UrlSigner, digest: Digest, options: IoOptions): Promise<BlobOutcome> {
+  async function findToPointAt(
+    to: UrlSigner,
+    repository: RepositoryName,
+    digest: Digest,
+    options: IoOptions,
+  ): Promise<BlobOutcome> {
     const sizeBytes = await known.sizeOf(digest, options);
-    return sizeBytes === undefined ? blobUnknown(digest, options) : pointAt(to, digest, sizeBytes, options);
+    return sizeBytes === undefined ? blobUnknown(repository, digest, options) : pointAt(to, digest, sizeBytes, options);
   }
 
   function pointAt(to: UrlSigner, digest: Digest, sizeBytes: number, options: IoOptions): BlobOutcome {
     return { kind: 'redirect', digest, sizeBytes, location: () => to.urlOf(blobKey(digest), options) };
   }
 
-  async function blobUnknown(digest: Digest, options: IoOptions): Promise<BlobOutcome> {
-    await images.reportMissing(digest, options);
+  async function blobUnknown(repository: RepositoryName, digest: Digest, options: IoOptions): Promise<BlobOutcome> {
+    const name = parseImageName(repository);
+    if (name.kind !== 'invalid') {
+      const { request } = name;
+      await images.reportMissing(digest, { request, references: await tags.list(repository, options) }, options);
+    }
     return { kind: 'blob-unknown', message: `there is no blob ${digest} here; pull the image's tag again` };
   }
 
@@ -110,10 +119,10 @@ export function registry(world: {
       const digest = parseDigest(digestText);
       if (digest === undefined) return invalidDigest(digestText);
       // What this program sends itself it looks at each time; of what it only points at, existence is remembered.
-      if (signer === undefined) return find(digest, options);
+      if (signer === undefined) return find(repository, digest, options);
       const sizeBytes = known.peekSize(digest);
       return sizeBytes === undefined
-        ? findToPointAt(signer, digest, options)
+        ? findToPointAt(signer, repository, digest, options)
         : pointAt(signer, digest, sizeBytes, options);
     },
 

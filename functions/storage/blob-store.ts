@@ -34,6 +34,12 @@ export interface BlobStore {
    */
   touch(key: ObjectKey, options?: IoOptions): Promise<ObjectStat | undefined>;
 
+  /**
+   * When an object was last said to be in use, in milliseconds since 1970; undefined when there is none. Absent where
+   * nothing expires.
+   */
+  usedMs?(key: ObjectKey, options?: IoOptions): Promise<number | undefined>;
+
   /** A blob's content, or the part of it in `range`; undefined when there is none. The caller reads it to its end or destroys it. */
   read(key: ObjectKey, options?: ReadOptions): Promise<ObjectContent | undefined>;
 

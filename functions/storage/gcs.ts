@@ -73,6 +73,8 @@ export function bucketStore(bucket: Bucket, { nowMs = Date.now, notice }: Bucket
         return { sizeBytes: object.sizeBytes, generation: object.generation };
       }),
 
+    usedMs: (key, { signal } = {}) => run('stat', key, signal, async () => (await objectAt(bucket, key))?.usedMs),
+
     read: (key, { signal, range } = {}) =>
       run('read', key, signal, async () => {
         if (range && !(range.start >= 0 && range.start <= range.end)) {

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { failureSchema } from '../builder/failures.ts';
 import { type ImageRecord, imageRecordSchema } from '../builder/image.ts';
-import { leaseSchema } from '../builder/leases.ts';
+import { leaseSchema } from '../storage/leases.ts';
 import { type AttributeRecord, packageRecordSchema } from '../builder/package-record.ts';
 import { pinSchema } from '../builder/pins.ts';
 import { joinedPathsSchema } from '../layer/join.ts';

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { imageBuilder } from '../../functions/builder/image-builder.ts';
 import { imageObject, imageRecord } from '../../functions/builder/image.ts';
 import type { ImageMaker, MadeImage } from '../../functions/builder/image-maker.ts';
-import { leases } from '../../functions/builder/leases.ts';
+import { leases } from '../../functions/storage/leases.ts';
 import type { PackagesUnavailable } from '../../functions/builder/outcome.ts';
 import { PackageDeniedError, type PackagePolicy, packagePolicy } from '../../functions/builder/package-policy.ts';
 import { packageObject, packageRecord } from '../../functions/builder/package-record.ts';
@@ -192,12 +192,26 @@ describe('building an image', () => {
   it('is done again when a blob of it turns out to be gone', async () => {
     const { builder, made } = instance();
     await builder.build(request('git'), 'latest');
-    await builder.reportMissing(digestOfBytes('another'));
+    const git = { request: request('git'), references: ['latest', 'gone'] };
+    await builder.reportMissing(digestOfBytes('another'), git);
     await builder.build(request('git'), 'latest');
     assert.equal(made.length, 1);
-    await builder.reportMissing(digestOfBytes('layer'));
+    await builder.reportMissing(digestOfBytes('layer'), git);
     await builder.build(request('git'), 'latest');
     assert.equal(made.length, 2);
+  });
+
+  it('is done again also when another instance made it, and this one never served it', async () => {
+    const { builder, store } = instance();
+    await builder.build(request('git'), 'latest');
+    const other = instance({ store });
+    const missing = digestOfBytes('layer');
+    await other.builder.reportMissing(missing, { request: request('other'), references: ['latest'] });
+    assert.equal((await Array.fromAsync(store.list('images'))).length, 2);
+    await other.builder.reportMissing(missing, { request: request('git'), references: ['latest'] });
+    assert.equal((await Array.fromAsync(store.list('images'))).length, 0);
+    await other.builder.build(request('git'), 'latest');
+    assert.equal(other.made.length, 1);
   });
 });
 

@@ -14,6 +14,7 @@ import { byteString, readTree, StorePathError } from '../../functions/layer/tree
 import { zlibCompressor } from '../../functions/layer/zlib-compressor.ts';
 import type { BlobStore } from '../../functions/storage/blob-store.ts';
 import { blobKey, knownBlobs } from '../../functions/storage/known-blobs.ts';
+import { leases } from '../../functions/storage/leases.ts';
 import { memoryStore } from '../../functions/storage/memory.ts';
 import { objectKey } from '../../functions/storage/object-key.ts';
 import { blob, closurePath, link, listBlob, names, program, sha256, temporaryFolder, write } from './fixture.ts';
@@ -181,6 +182,27 @@ describe('a packer', () => {
     await packerInto(store, { compressor: zlib })({ ...HELLO, narHash: 'sha256-other' }, { location });
     await packerInto(store, { compressor: zlib })(closurePath('other'), { location });
     assert.equal((await names(store, 'contents')).length, 5);
+  });
+
+  it('of several instances packs a large path once, and a small one without asking others', async () => {
+    const store = memoryStore();
+    const log = { warn: () => undefined };
+    const counts = [counting(() => sleep(300)), counting(() => sleep(300))];
+    const packers = counts.map((threads) =>
+      createPacker({
+        ...{ store, known: knownBlobs(store), compressor: zlibCompressor(), threads },
+        leases: leases({ store, log, leaseMs: 2_000, renewMs: 100 }),
+      }),
+    );
+    const used = () => counts.map((one) => one.used).reduce((sum, one) => sum + one);
+    const large = { ...HELLO, narSizeBytes: 8_000_000 };
+    const results = await Promise.all(packers.map((pack) => pack(large, { location })));
+    assert.equal(used(), 1);
+    assert.deepEqual(results.map(({ made }) => made).sort(), [false, true]);
+    assert.deepEqual(results[0]?.value, results[1]?.value);
+    assert.deepEqual(await Array.fromAsync(store.list('locks')), []);
+    await Promise.all(packers.map((pack) => pack(closurePath('small', 7_999_999), { location })));
+    assert.equal(used(), 3);
   });
 
   it('packs again when the blob is gone', async () => {

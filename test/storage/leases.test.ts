@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { leases } from '../../functions/builder/leases.ts';
+import { leases } from '../../functions/storage/leases.ts';
 import { memoryStore } from '../../functions/storage/memory.ts';
 import { objectKey } from '../../functions/storage/object-key.ts';
 

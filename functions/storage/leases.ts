@@ -2,12 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { z } from 'zod';
-import type { BlobStore, Generation, IoOptions } from '../storage/blob-store.ts';
-import { objectKey } from '../storage/object-key.ts';
-import { findRecord } from '../storage/record.ts';
+import type { BlobStore, Generation, IoOptions } from './blob-store.ts';
+import { objectKey } from './object-key.ts';
+import { findRecord } from './record.ts';
 
 /**
- * A build's lease: of all instances over one store, one makes an image and the others wait for it.
+ * The right to make something: of all instances over one store, one makes an image, or packs a large store path, and the
+ * others wait for it.
  *
  * No clock is compared with another's. The holder changes its record every few seconds; whoever sees the same generation
  * for a whole lease, by its own clock, knows that the holder is gone and takes its place.
@@ -61,15 +62,15 @@ export function leases(world: {
         await sleep(renewMs, undefined, { signal, ref: false });
         const generation = await ours();
         if (generation === undefined || !(await store.replaceRecord(object, bytesOf(holder, renewal), generation))) {
-          // This process stood still for a whole lease. Two builds of one image are a waste, and nothing worse.
-          log.warn({ object }, 'the lease of a build was taken over');
+          // This process stood still for a whole lease. Two makers of one thing are a waste, and nothing worse.
+          log.warn({ object }, 'a lease was taken over while its holder lived');
           return;
         }
       }
     }
 
     const renewing = renewForEver().catch((error: unknown) => {
-      if (!signal.aborted) log.warn({ object, err: error }, 'the lease of a build cannot be renewed');
+      if (!signal.aborted) log.warn({ object, err: error }, 'a lease cannot be renewed');
     });
     return {
       async release() {
@@ -99,7 +100,7 @@ export function leases(world: {
       if (nowMs() - before.sinceMs < leaseMs) return undefined;
       observed.delete(key);
       const taken = await store.replaceRecord(object, bytesOf(holder, 0), found.generation, options);
-      if (taken) log.warn({ object }, 'the lease of a build that is gone was taken over');
+      if (taken) log.warn({ object }, 'the lease of a holder that is gone was taken over');
       return taken ? hold(key, holder) : undefined;
     },
   };
