@@ -1,4 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { type Answer, send } from './answer.ts';
+import { errorAnswer } from './error-answer.ts';
 import type { Handler } from './handler.ts';
 import { bringsBody } from './request-body.ts';
 import { isDecodable, pathOf } from './route.ts';
@@ -16,9 +18,19 @@ export function answerBeforeFramework(server: Server, handle: Handler): void {
     // The handler answers errors itself; what is left is an answer that cannot be sent.
     handle(request, response).catch(() => response.destroy());
   };
+  const refuse = (request: IncomingMessage, response: ServerResponse, refusal: Answer) => {
+    send(request, response, refusal, new AbortController().signal).catch(() => response.destroy());
+  };
   server.removeAllListeners('request');
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    if (bringsBody(request) || !isDecodable(pathOf(request.url ?? '/'))) {
+    // RFC 9112, section 3.2. Node would answer by itself, with nothing.
+    if (request.headers.host === undefined && request.httpVersion === '1.1') {
+      refuse(request, response, { ...errorAnswer('UNSUPPORTED', 'the request names no host'), status: 400 });
+      return;
+    }
+    // The framework reads a body of no bytes as well, and does not like each type.
+    const hasLength = request.headers['content-length'] !== undefined;
+    if (hasLength || bringsBody(request) || !isDecodable(pathOf(request.url ?? '/'))) {
       answer(request, response);
       return;
     }
@@ -26,4 +38,7 @@ export function answerBeforeFramework(server: Server, handle: Handler): void {
   });
   // "Expect: 100-continue": nobody is told to go on.
   server.on('checkContinue', answer);
+  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+    refuse(request, response, { ...errorAnswer('UNSUPPORTED', 'nothing can be expected here'), status: 417 });
+  });
 }

@@ -16,8 +16,13 @@ export function limitConnections(server: Server): void {
   server.headersTimeout = HEADERS_TIMEOUT_MS;
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   server.maxConnections = MAX_CONNECTIONS;
-  // Both are options of createServer(), which the framework calls; Node reads them when it listens, and at each connection.
-  Object.assign(server, { connectionsCheckingInterval: LOOK_EVERY_MS, maxHeaderSize: MAX_HEADER_BYTES });
+  // Options of createServer(), which the framework calls. Node reads them later: when it listens, at each connection and
+  // at each request, where a missing Host is answered as all errors are.
+  Object.assign(server, {
+    connectionsCheckingInterval: LOOK_EVERY_MS,
+    maxHeaderSize: MAX_HEADER_BYTES,
+    requireHostHeader: false,
+  });
 }
 
 /** Answers with JSON what Node refuses before it is a request: it would answer with an empty body. */

@@ -147,6 +147,15 @@ describe('a request with a body', () => {
   }
 });
 
+describe('a request with a body of no bytes', () => {
+  it('is answered by us, whatever its type', async () => {
+    const headers = { ...GOOD, 'Content-Length': '0', 'Content-Type': 'application/json; charset=nope' };
+    const answer = await request(server.origin, 'POST', '/v2/a/blobs/uploads/', headers);
+    assert.equal(answer.status, 405);
+    assert.equal(errorOf(answer.body).code, 'UNSUPPORTED');
+  });
+});
+
 describe('what is no request', () => {
   const long = 'a'.repeat(20_000);
   for (const [what, bytes, status] of [
@@ -160,6 +169,8 @@ describe('what is no request', () => {
       'POST /v2/ HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n',
       400,
     ],
+    ['no host', 'GET /v2/ HTTP/1.1\r\nConnection: close\r\n\r\n', 400],
+    ['what nobody can expect', 'GET /v2/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: x\r\n\r\n', 417],
     ['a proxy request', 'CONNECT a:1 HTTP/1.1\r\nHost: x\r\n\r\n', 405],
   ] as const) {
     it(`is answered with JSON: ${what}: ${status}`, async () => {
