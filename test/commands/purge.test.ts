@@ -12,6 +12,8 @@ import { AREAS, objectKey } from '../../functions/storage/object-key.ts';
 import { purge, type PurgeOptions } from '../../functions/upkeep/purge.ts';
 import { parseSelection } from '../../functions/upkeep/selection.ts';
 import { verify } from '../../functions/upkeep/verify.ts';
+import { startBucket } from '../support/bucket/server.ts';
+import { storeOver } from '../support/bucket/store.ts';
 import { storeImage } from '../support/stored-image.ts';
 
 const OTHER_REVISION = 'b'.repeat(40);
@@ -37,11 +39,16 @@ async function withFolder(use: (store: BlobStore) => Promise<void>): Promise<voi
     await rm(path, { recursive: true });
   }
 }
+async function withBucket(use: (store: BlobStore) => Promise<void>): Promise<void> {
+  await using double = await startBucket();
+  await use(await storeOver(double));
+}
 const withMemory = (use: (store: BlobStore) => Promise<void>) => use(memoryStore());
 
 for (const [name, withStore] of [
   ['memory', withMemory],
   ['a folder', withFolder],
+  ['a bucket', withBucket],
 ] as const) {
   describe(`purging over ${name}`, () => {
     it('removes an image and all that it needs, and nothing is left', () =>

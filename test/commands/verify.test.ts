@@ -10,6 +10,8 @@ import { blobKey } from '../../functions/storage/known-blobs.ts';
 import { memoryStore } from '../../functions/storage/memory.ts';
 import { AREAS, objectKey, type ObjectKey } from '../../functions/storage/object-key.ts';
 import { type Problem, verify, type VerifyOptions } from '../../functions/upkeep/verify.ts';
+import { startBucket } from '../support/bucket/server.ts';
+import { storeOver } from '../support/bucket/store.ts';
 import { storeImage, type StoredSample } from '../support/stored-image.ts';
 
 async function problemsOf(store: BlobStore, options: VerifyOptions = {}): Promise<Problem[]> {
@@ -32,6 +34,20 @@ async function sample(): Promise<{ store: BlobStore; image: StoredSample; record
   const image = await storeImage(store, ['git', 'zlib', 'perl']);
   return { store, image, record: (area) => image.records.find((key) => key.startsWith(area)) ?? assert.fail() };
 }
+
+describe('verifying a bucket', () => {
+  it('finds nothing wrong with a sound one, and what is gone or changed in another, and mends it', async () => {
+    await using double = await startBucket();
+    const store = await storeOver(double);
+    const image = await storeImage(store, ['git', 'zlib', 'perl']);
+    assert.equal((await verify(store, { deep: true })).problems, 0);
+    await overwrite(store, image.joined, Buffer.from('something else'));
+    await store.delete(blobKey(image.root));
+    const problems = await problemsOf(store, { deep: true, fix: true });
+    assert.deepEqual([...new Set(problems.map(({ key }) => key.split('/')[0]))].sort(), ['images', 'joins']);
+    assert.equal((await verify(store, { deep: true })).problems, 0);
+  });
+});
 
 describe('verifying a store', () => {
   it('finds nothing wrong with a sound one, and counts its records', async () => {

@@ -19,15 +19,13 @@ import { findRecord, settleRecord } from '../../functions/storage/record.ts';
 import { OBJECT_USER } from '../support/bucket/access.ts';
 import { unavailable } from '../support/bucket/faults.ts';
 import { type BucketDouble, environmentOf, startBucket } from '../support/bucket/server.ts';
+import { storeOver } from '../support/bucket/store.ts';
 import { blobStoreConformance } from './conformance.ts';
 
 const doubles = new WeakMap<BlobStore, BucketDouble>();
 
 async function openStore(double: BucketDouble): Promise<BlobStore> {
-  // The library asks the environment where it runs.
-  Object.assign(process.env, environmentOf(double));
-  const { bucket } = await bucketClient(double.bucket, { apiEndpoint: double.endpoint });
-  const store = bucketStore(bucket, { nowMs: double.nowMs });
+  const store = await storeOver(double);
   doubles.set(store, double);
   return store;
 }
