@@ -76,14 +76,20 @@ export function cloudRun(project: string): CloudRun {
   const json = async (...args: readonly string[]) => JSON.parse(await gcloud(...args, '--format=json')) as unknown;
   const at = ({ name, region }: TeamService) => [name, `--region=${region}`];
 
+  const describe = async (service: TeamService) =>
+    serviceSchema.parse(await json('run', 'services', 'describe', ...at(service)));
+
   return {
     async listServices() {
       const listed = await json('run', 'services', 'list', '--filter=metadata.labels.application=nixery-run');
       return z.array(serviceSchema).parse(listed);
     },
     async deploy(service, image, tag) {
-      await gcloud('run', 'services', 'update', ...at(service), `--image=${image}`, '--no-traffic', `--tag=${tag}`);
-      return serviceSchema.parse(await json('run', 'services', 'describe', ...at(service)));
+      // With --tag it would name the revision, in the template: Terraform's next change would want that name again.
+      await gcloud('run', 'services', 'update', ...at(service), `--image=${image}`, '--no-traffic');
+      const { latestRevision } = await describe(service);
+      await gcloud('run', 'services', 'update-traffic', ...at(service), `--update-tags=${tag}=${latestRevision}`);
+      return describe(service);
     },
     async moveTraffic(service, endedTags) {
       const tags = endedTags.length === 0 ? [] : [`--remove-tags=${endedTags.join(',')}`];

@@ -73,9 +73,9 @@ variable "teams" {
   validation {
     condition = alltrue([
       for team in values(var.teams) :
-      can(regex("^(https://[^@\\s]+|ssh://([a-z0-9_-]+@)?[^@:\\s]+(:[0-9]+)?/[^@\\s]+)$", coalesce(team.repository, "https://git.example.com/packages.git")))
+      can(regex("^https://[^@\\s]+$", coalesce(team.repository, "https://git.example.com/packages.git")))
     ])
-    error_message = "A team's repository must be an https or ssh URL without a password, as repository = \"https://git.example.com/packages.git\". Credentials belong into Secret Manager: git_config = true."
+    error_message = "A team's repository must be an https URL without a password, as repository = \"https://git.example.com/packages.git\". Credentials belong into Secret Manager: git_config = true."
   }
 
   validation {

@@ -128,6 +128,21 @@ run "a_password_in_the_repository" {
   expect_failures = [var.teams]
 }
 
+run "a_repository_over_ssh" {
+  command = plan
+
+  variables {
+    teams = {
+      payments = {
+        region     = "europe-west1"
+        repository = "git@git.example.com:payments/packages.git"
+      }
+    }
+  }
+
+  expect_failures = [var.teams]
+}
+
 run "a_git_configuration_without_a_repository" {
   command = plan
 

@@ -21,15 +21,16 @@ export interface Instance {
 
 /**
  * @param told `waited`: a pull had to wait so long, all queues and starts together, while nothing was done for it;
- *   `ended`: a pull has its image, and a place is free
+ *   `refused`: too many
+ *   wait already; `ended`: a place is free
  */
 export function instance(
-  { processors, answerSeconds }: Pick<Setting, 'processors' | 'answerSeconds'>,
+  { processors, maxQueue, answerSeconds }: Pick<Setting, 'processors' | 'maxQueue' | 'answerSeconds'>,
   clock: { readonly now: () => number; readonly after: (seconds: number, what: () => void) => void },
-  told: { waited(seconds: number, pull: Pull): void; ended(pull: Pull): void },
+  told: { waited(seconds: number, pull: Pull): void; refused(): void; ended(pull: Pull): void },
 ): Instance {
-  const mainThread: Station = station(1, clock.after);
-  const makers: Station = station(processors, clock.after);
+  const mainThread: Station = station({ servers: 1 }, clock.after);
+  const makers: Station = station({ servers: processors, maxQueue }, clock.after);
   let inFlight = 0;
   let idleSince: number | undefined = clock.now();
 
@@ -62,7 +63,7 @@ export function instance(
       };
       const make = (serviceSeconds: number) => {
         enteredAt = clock.now();
-        makers.enter({
+        const isTaken = makers.enter({
           serviceSeconds,
           begin() {
             begun();
@@ -70,6 +71,9 @@ export function instance(
           },
           done: end,
         });
+        if (isTaken) return;
+        told.refused();
+        end();
       };
       mainThread.enter({
         serviceSeconds: answerSeconds,

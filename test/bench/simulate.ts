@@ -13,6 +13,7 @@ const USAGE = `npm run simulate -- [--name value]...
   --built 0.002         share of pulls with a package that nobody asked for yet
   --built-seconds 30    mean time until it is fetched, or built, and packed
   --start 3             seconds to start an instance
+  --queue 64            images that wait in one instance to be made (NIXERY_MAX_QUEUE)
   --cpu 4  --concurrency 80  --min 0  --max 3    as in terraform.tfvars
 `;
 
@@ -29,6 +30,7 @@ const { values } = parseArgs({
     built: number(0.002),
     'built-seconds': number(30),
     start: number(3),
+    queue: number(64),
     cpu: number(4),
     concurrency: number(80),
     min: number(0),
@@ -47,19 +49,41 @@ function print(): void {
     built: { share: positive(values.built), seconds: positive(values['built-seconds']) },
     startSeconds: positive(values.start),
     processors: positive(values.cpu),
+    maxQueue: positive(values.queue),
     concurrency: positive(values.concurrency),
     minInstances: positive(values.min),
     maxInstances: positive(values.max),
   };
-  const head = ['pulls/min', 'wait 95%', '99%', '99.9%', 'of made 95%', '99.9%', 'instances, most', 'mean'];
+  const head = [
+    'pulls/min',
+    'wait 95%',
+    '99%',
+    '99.9%',
+    'of made 95%',
+    '99.9%',
+    'made refused',
+    'instances, most',
+    'mean',
+  ];
   const rows = values.rates.split(',').map((rate) => {
     const pullsPerMinute = positive(rate);
     const seconds = Math.max(3600, (positive(values.pulls) / pullsPerMinute) * 60);
-    const { waits, waitsOfMade, mostInstances, meanInstances } = simulate({ ...setting, pullsPerMinute, seconds });
+    const { waits, waitsOfMade, refused, mostInstances, meanInstances } = simulate({
+      ...setting,
+      pullsPerMinute,
+      seconds,
+    });
     const wait = (sorted: Float64Array, share: number) => `${percentile(sorted, share).toFixed(1)} s`;
+    const refusedOf = (made: number) => `${((100 * refused) / Math.max(1, made + refused)).toFixed(1)} %`;
     return [
       ...[rate, wait(waits, 0.95), wait(waits, 0.99), wait(waits, 0.999)],
-      ...[wait(waitsOfMade, 0.95), wait(waitsOfMade, 0.999), String(mostInstances), meanInstances.toFixed(1)],
+      ...[
+        wait(waitsOfMade, 0.95),
+        wait(waitsOfMade, 0.999),
+        refusedOf(waitsOfMade.length),
+        String(mostInstances),
+        meanInstances.toFixed(1),
+      ],
     ];
   });
   for (const row of [head, head.map(() => '---'), ...rows]) process.stdout.write(`| ${row.join(' | ')} |\n`);

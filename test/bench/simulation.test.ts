@@ -11,6 +11,7 @@ const setting: Setting = {
   built: { share: 0.002, seconds: 30 },
   startSeconds: 3,
   processors: 4,
+  maxQueue: Infinity,
   concurrency: 80,
   minInstances: 0,
   maxInstances: 3,
@@ -92,6 +93,24 @@ describe('the simulation', () => {
     assert.ok(mostInstances >= 5 && mostInstances <= 10, String(mostInstances));
     assert.ok(meanInstances > 4, String(meanInstances));
     assert.equal(simulate({ ...busy, maxInstances: 2 }).mostInstances, 2);
+  });
+
+  it('refuses as Erlang says where nobody may wait', () => {
+    const [processors, load] = [4, 0.8];
+    const { refused, waits } = simulate(oneQueue(processors, load, { ...always(1), maxQueue: 0 }));
+    // Erlang B.
+    let blocked = 1;
+    for (let n = 1; n <= processors; n++) blocked = (processors * load * blocked) / (n + processors * load * blocked);
+    isNear(refused / (refused + waits.length), blocked, 0.02);
+  });
+
+  it('lets known images through where more new ones come than can be made', () => {
+    const { waits, waitsOfMade, refused } = simulate({
+      ...{ ...setting, maxInstances: 1, minInstances: 1, maxQueue: 64 },
+      ...{ pullsPerMinute: 3000, built: { share: 0.01, seconds: 30 } },
+    });
+    assert.ok(refused > 100 && percentile(waitsOfMade, 0.5) > 60);
+    assert.equal(percentile(waits, 0.9) < 0.1, true);
   });
 
   it('has every pull answered, also when there is too much to do', () => {

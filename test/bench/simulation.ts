@@ -19,6 +19,8 @@ export interface Setting {
   /** From the decision to start an instance to its first request. */
   readonly startSeconds: number;
   readonly processors: number;
+  /** Images that wait in one instance to be made; more are refused. */
+  readonly maxQueue: number;
   readonly concurrency: number;
   readonly minInstances: number;
   readonly maxInstances: number;
@@ -29,6 +31,8 @@ export interface Result {
   readonly waits: Float64Array;
   /** Of those whose image was made. */
   readonly waitsOfMade: Float64Array;
+  /** Pulls that were told to come again. */
+  readonly refused: number;
   readonly mostInstances: number;
   /** Over the time. */
   readonly meanInstances: number;
@@ -57,12 +61,15 @@ export function simulate(setting: Setting): Result {
   const running = new Set<Instance>();
   const queue = fifo<Pull>();
   const [waits, waitsOfMade]: [number[], number[]] = [[], []];
-  let [starting, mostInstances, instanceSeconds, inFlight, busy] = [0, 0, 0, 0, 0];
+  let [refused, starting, mostInstances, instanceSeconds, inFlight, busy] = [0, 0, 0, 0, 0, 0];
 
   const told = {
     waited(seconds: number, pull: Pull) {
       waits.push(seconds);
       if (pull.makeSeconds !== undefined) waitsOfMade.push(seconds);
+    },
+    refused() {
+      refused++;
     },
     ended: handOut,
   };
@@ -137,6 +144,7 @@ export function simulate(setting: Setting): Result {
   return {
     waits: Float64Array.from(waits).sort(),
     waitsOfMade: Float64Array.from(waitsOfMade).sort(),
+    refused,
     mostInstances,
     meanInstances: instanceSeconds / setting.seconds,
   };

@@ -2,8 +2,8 @@ import { fifo } from './fifo.ts';
 
 /** Servers of one kind with a queue before them, first come, first served. */
 export interface Station {
-  /** Begins now or when a server is free. */
-  enter(job: Job): void;
+  /** Begins now or when a server is free; false, and it never does, when as many wait as may. */
+  enter(job: Job): boolean;
   /** Servers at work. */
   readonly busy: number;
 }
@@ -19,7 +19,10 @@ export interface Job {
 /**
  * @param after runs something when so many seconds of the simulation have passed
  */
-export function station(servers: number, after: (seconds: number, what: () => void) => void): Station {
+export function station(
+  { servers, maxQueue = Infinity }: { readonly servers: number; readonly maxQueue?: number },
+  after: (seconds: number, what: () => void) => void,
+): Station {
   const waiting = fifo<Job>();
   let busy = 0;
 
@@ -37,7 +40,9 @@ export function station(servers: number, after: (seconds: number, what: () => vo
   return {
     enter(job) {
       if (busy < servers) begin(job);
-      else waiting.push(job);
+      else if (waiting.length < maxQueue) waiting.push(job);
+      else return false;
+      return true;
     },
     get busy() {
       return busy;

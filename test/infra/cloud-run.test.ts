@@ -83,7 +83,7 @@ describe('infra/roll-out.ts', () => {
     }
     const { project } = await rollOutIn(context, [service('a')]);
     const calls = project.calls;
-    assert.equal(calls.length, 4);
+    assert.equal(calls.length, 6);
     for (const call of [...calls, 'gcloud secrets versions access latest --secret=x --project=y --quiet']) {
       assert.deepEqual(unknownTo(call), [], call);
     }

@@ -122,7 +122,6 @@ resource "google_cloud_run_v2_service" "registry" {
       client_version,
       template[0].containers[0].image,
       template[0].labels,
-      template[0].revision,
       traffic,
     ]
   }

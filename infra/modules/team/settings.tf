@@ -8,15 +8,15 @@ locals {
   # be read by everybody in the container, builds included; the rest by root alone, and builds run as another user.
   files = {
     for kind, file in {
-      credentials = { name = "credentials.json", mode = "0400" }
-      # What git looks for in XDG_CONFIG_HOME.
-      git-config  = { name = "git/config", mode = "0444" }
-      netrc       = { name = "netrc", mode = "0444" }
-      signing-key = { name = "key", mode = "0400" }
+      credentials = { folder = "/secrets/credentials", name = "credentials.json", mode = "0400" }
+      # git looks for git/config in XDG_CONFIG_HOME.
+      git-config  = { folder = "/secrets/git-config/git", name = "config", mode = "0444" }
+      netrc       = { folder = "/secrets/netrc", name = "netrc", mode = "0444" }
+      signing-key = { folder = "/secrets/signing-key", name = "key", mode = "0400" }
       } : kind => {
-      folder = "/secrets/${kind}"
+      folder = file.folder
       name   = file.name
-      path   = "/secrets/${kind}/${file.name}"
+      path   = "${file.folder}/${file.name}"
       mode   = parseint(file.mode, 8)
     } if contains(keys(var.secrets), kind)
   }
@@ -29,7 +29,7 @@ locals {
       GCS_SIGNING_KEY       = try(local.files["signing-key"].path, "")
       NIXERY_CHANNEL        = var.settings.channel == null ? "" : var.settings.channel
       NIXERY_PKGS_REPO      = var.settings.repository == null ? "" : var.settings.repository
-      XDG_CONFIG_HOME       = try(local.files["git-config"].folder, "")
+      XDG_CONFIG_HOME       = contains(keys(local.files), "git-config") ? "/secrets/git-config" : ""
       GOOGLE_CLOUD_PROJECT  = var.project
       NIX_TIMEOUT           = tostring(var.settings.build_timeout_seconds)
       NIXERY_STORE_LIMIT_MB = tostring(floor(var.settings.store_mib * 3 / 4))

@@ -79,11 +79,12 @@ function run(state: ProjectState, argv: readonly string[], input: string): strin
       return JSON.stringify(service());
     case 'run services update':
       if (values['no-traffic'] !== true) throw new CommandFailure('requests would go to a new revision at once');
-      addRevision(service(), flag('image'), flag('tag'));
+      if ('tag' in values) throw new CommandFailure('the revision would have a name that stays in the template');
+      addRevision(service(), flag('image'));
       return '';
     case 'run services update-traffic':
-      if (values['to-latest'] !== true) throw new CommandFailure('there is no other traffic here');
-      moveToLatest(service(), flag('remove-tags').split(','));
+      if (values['to-latest'] === true) moveToLatest(service(), flag('remove-tags').split(','));
+      else setTag(service(), ...(flag('update-tags').split('=') as [string, string]));
       return '';
     default:
       if (line.startsWith('services enable ') || line.startsWith('builds submit ')) return '';
@@ -92,15 +93,18 @@ function run(state: ProjectState, argv: readonly string[], input: string): strin
   }
 }
 
-function addRevision({ metadata: { name }, spec, status }: CloudRunService, image: string, tag: string): void {
+function addRevision({ spec, status }: CloudRunService, image: string): void {
   spec.image = image;
   const before = status.latestCreatedRevisionName;
-  const revisionName = before.replace(/\d+$/, (digits) => String(Number(digits) + 1).padStart(5, '0'));
-  status.latestCreatedRevisionName = revisionName;
+  status.latestCreatedRevisionName = before.replace(/\d+$/, (digits) => String(Number(digits) + 1).padStart(5, '0'));
   // What the latest had stays with the revision that was it.
-  status.traffic = status.traffic
-    .filter((one) => one.tag !== tag)
-    .map(({ latestRevision, ...rest }) => (latestRevision === true ? { ...rest, revisionName: before } : rest));
+  status.traffic = status.traffic.map(({ latestRevision, ...rest }) =>
+    latestRevision === true ? { ...rest, revisionName: before } : rest,
+  );
+}
+
+function setTag({ metadata: { name }, status }: CloudRunService, tag: string, revisionName: string): void {
+  status.traffic = status.traffic.filter((one) => one.tag !== tag);
   status.traffic.push({ revisionName, tag, url: `https://${tag}---${name}.a.run.app` });
 }
 
