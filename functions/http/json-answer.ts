@@ -7,7 +7,8 @@ export const VERSION_HEADER = { 'Docker-Distribution-Api-Version': 'registry/2.0
 export function json(status: number, value: unknown, headers: Record<string, string> = {}): Answer {
   return {
     status,
-    headers: { ...VERSION_HEADER, 'Content-Type': 'application/json', ...headers },
+    // A browser that is sent here must not take what a name or a log says for a page.
+    headers: { ...VERSION_HEADER, 'Content-Type': 'application/json', 'X-Content-Type-Options': 'nosniff', ...headers },
     body: Buffer.from(JSON.stringify(value)),
   };
 }

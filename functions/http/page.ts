@@ -8,9 +8,23 @@ const WELCOME = `nixery-run: a container registry whose image names are their co
 HOST is this server. Each part of the name is a package; "shell" stands for bash, coreutils, moreutils and nano.
 `;
 
+/**
+ * On every page. Nothing is taken from elsewhere, nothing runs that stands in the page itself, nobody shows it in a frame
+ * of theirs, and no address of ours goes to where a link leads.
+ */
+const PAGE_HEADERS = {
+  'Content-Security-Policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Permissions-Policy': 'camera=(), geolocation=(), microphone=()',
+  'Referrer-Policy': 'no-referrer',
+  'X-Content-Type-Options': 'nosniff',
+};
+
 /** What a browser, or a curious curl, sees outside of /v2/. */
 export function pageAnswer(path: string): Answer {
-  const headers = { 'Content-Type': 'text/plain; charset=utf-8', 'X-Content-Type-Options': 'nosniff' };
+  const headers = { 'Content-Type': 'text/plain; charset=utf-8', ...PAGE_HEADERS };
   if (path === '/') return { status: 200, headers, body: Buffer.from(WELCOME) };
   return { status: 404, headers, body: Buffer.from('Nothing is here. The registry is at /v2/.\n') };
 }

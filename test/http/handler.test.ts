@@ -115,6 +115,33 @@ describe('the pages', () => {
   });
 });
 
+describe('security headers', () => {
+  it('are on every page, and let nothing run that stands in it', async () => {
+    for (const path of ['/', '/nothing', '/%zz']) {
+      const { headers } = await request(server.origin, 'GET', path);
+      const policy = headers['content-security-policy'] ?? '';
+      assert.match(policy, /default-src 'none'/);
+      assert.match(policy, /frame-ancestors 'none'/);
+      assert.doesNotMatch(policy, /unsafe|https?:|\*/);
+      assert.equal(headers['x-content-type-options'], 'nosniff');
+      assert.equal(headers['referrer-policy'], 'no-referrer');
+    }
+  });
+
+  it('keep errors from being taken for pages', async () => {
+    const { headers } = await request(server.origin, 'GET', '/v2/<script>/manifests/x', GOOD);
+    assert.equal(headers['content-type'], 'application/json');
+    assert.equal(headers['x-content-type-options'], 'nosniff');
+  });
+
+  it('tell no software and no version', async () => {
+    for (const path of ['/', '/v2/', '/v2/%zz/manifests/x']) {
+      const { headers } = await request(server.origin, 'GET', path, GOOD);
+      for (const name of ['server', 'x-powered-by', 'via']) assert.equal(headers[name], undefined);
+    }
+  });
+});
+
 describe('a request with a body', () => {
   const auth = `Authorization: ${GOOD.Authorization}\r\n`;
   for (const [what, head, status] of [
