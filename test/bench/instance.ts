@@ -1,5 +1,13 @@
 import { type Station, station } from './station.ts';
-import type { Setting } from './simulation.ts';
+
+/** How large an instance is. */
+export interface InstanceSize {
+  readonly processors: number;
+  /** What one pull costs the main thread: all of its requests. In seconds. */
+  readonly answerSeconds: number;
+  /** Images that wait in one instance to be made; more are refused. */
+  readonly maxQueue: number;
+}
 
 /** A pull from its arrival to its end. */
 export interface Pull {
@@ -25,7 +33,7 @@ export interface Instance {
  *   wait already; `ended`: a place is free
  */
 export function instance(
-  { processors, maxQueue, answerSeconds }: Pick<Setting, 'processors' | 'maxQueue' | 'answerSeconds'>,
+  { processors, maxQueue, answerSeconds }: InstanceSize,
   clock: { readonly now: () => number; readonly after: (seconds: number, what: () => void) => void },
   told: { waited(seconds: number, pull: Pull): void; refused(): void; ended(pull: Pull): void },
 ): Instance {

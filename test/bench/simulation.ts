@@ -1,26 +1,21 @@
 import TinyQueue from 'tinyqueue';
 import { fifo } from './fifo.ts';
-import { type Instance, instance, type Pull } from './instance.ts';
+import { type Instance, instance, type InstanceSize, type Pull } from './instance.ts';
 import { seededRandom } from './random.ts';
 
 /** A team's service and who pulls from it. All times are in seconds. */
-export interface Setting {
+export interface Setting extends InstanceSize {
   readonly seed: number;
   /** How long pulls arrive. */
   readonly seconds: number;
   /** Pulls a minute, at times that do not know of each other. */
   readonly pullsPerMinute: number;
-  /** What one pull costs the main thread: all of its requests. */
-  readonly answerSeconds: number;
   /** Of all pulls, those whose image is composed of known packages, and the mean time of that. */
   readonly composed: { readonly share: number; readonly seconds: number };
   /** Those with a package that nobody asked for yet, and the mean time until it is fetched or built. */
   readonly built: { readonly share: number; readonly seconds: number };
   /** From the decision to start an instance to its first request. */
   readonly startSeconds: number;
-  readonly processors: number;
-  /** Images that wait in one instance to be made; more are refused. */
-  readonly maxQueue: number;
   readonly concurrency: number;
   readonly minInstances: number;
   readonly maxInstances: number;

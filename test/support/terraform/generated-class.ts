@@ -4,7 +4,7 @@ import ts from 'typescript';
 import type { Attribute, AttributeType, Block, NestedBlock } from './schema.ts';
 
 /** What a generated class says differs from what is expected of it; the generator has changed. */
-export class GeneratedClassError extends Error {
+class GeneratedClassError extends Error {
   readonly code = 'GENERATED_CLASS';
   override readonly name = 'GeneratedClassError';
 }
