@@ -1,0 +1,63 @@
+/**
+ * Makes what is ours in the container: `node nix/container/bundle.ts [FOLDER]`, `dist` unless a folder is given.
+ * Afterwards `FOLDER/functions/index.mjs` is the whole program, functions-framework included, with the bundles of its
+ * threads and source maps beside it; `FOLDER/node_modules` has the native code that cannot be in a bundle, and
+ * `FOLDER/nix` the Nix expressions.
+ */
+import { cp, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { type BuildOptions, build } from 'esbuild';
+import { workerEntries } from './worker-entries.ts';
+
+const project = resolve(import.meta.dirname, '..', '..');
+const target = resolve(process.argv[2] ?? join(project, 'dist'));
+const output = join(target, 'functions');
+
+/** Native code, and what finds it. */
+const koffi = [
+  ...[
+    'koffi/package.json',
+    'koffi/LICENSE.txt',
+    'koffi/index.js',
+    'koffi/src/koffi/index.js',
+    'koffi/src/koffi/src/static.js',
+  ],
+  ...['package.json', 'index.js', 'linux_x64'].map((file) => `@koromix/koffi-linux-x64/${file}`),
+];
+const expressions = ['load.nix', 'resolve.nix', 'explain.nix'];
+
+/** By path: the framework exports its start to nobody. It comes last, and finds the function registered. */
+const start = `
+import './functions/index.ts';
+import './node_modules/@google-cloud/functions-framework/build/src/main.js';
+`;
+
+const common: BuildOptions = {
+  absWorkingDir: project,
+  bundle: true,
+  platform: 'node',
+  target: 'node24',
+  format: 'esm',
+  external: ['koffi'],
+  sourcemap: true,
+  sourcesContent: false,
+  minifySyntax: true,
+  minifyWhitespace: true,
+  logLevel: 'warning',
+  // What was written for CommonJS asks for Node's own modules with it.
+  banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+};
+
+const threads = new Set<string>();
+await rm(target, { recursive: true, force: true });
+await build({
+  ...common,
+  stdin: { contents: start, resolveDir: project, sourcefile: 'start.ts' },
+  outfile: join(output, 'index.mjs'),
+  plugins: [workerEntries((path) => threads.add(path))],
+});
+await build({ ...common, entryPoints: [...threads], outdir: output, outExtension: { '.js': '.mjs' } });
+for (const file of koffi) {
+  await cp(join(project, 'node_modules', file), join(target, 'node_modules', file), { recursive: true });
+}
+for (const file of expressions) await cp(join(project, 'nix', file), join(target, 'nix', file));
