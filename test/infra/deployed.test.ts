@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { smokePull } from '../../infra/smoke.ts';
+import { environmentOf, startBucket } from '../support/bucket/server.ts';
+import { writeCredentials } from '../support/credentials.ts';
+import { fixturePackages } from '../support/nix.ts';
+import { projectFolder, startRegistry } from '../support/registry-process.ts';
+import { openTerraform, whyNoTerraform } from '../support/terraform/terraform.ts';
+import { readTestRuns } from '../support/terraform/test-run.ts';
+
+const skip = (await whyNoTerraform()) ?? false;
+const TOKEN = 'a token of the smoke test';
+
+/** The variables of each team's service, as the tests of `infra/` with two teams leave them. */
+async function readEnvironments(): Promise<Map<string, Map<string, string>>> {
+  await using terraform = await openTerraform();
+  const { output } = await terraform.run(['test', '-json', '-verbose', '-filter=tests/two-teams.tftest.hcl']);
+  const services = readTestRuns(output)[0]?.resources.filter(({ type }) => type === 'google_cloud_run_v2_service');
+  return new Map(
+    services?.map(({ values }) => {
+      const [template] = values['template'] as { containers: { env: { name: string; value: string }[] }[] }[];
+      const env = template?.containers[0]?.env.map(({ name, value }) => [name, value] as const);
+      return [(values['labels'] as { team: string }).team, new Map(env)];
+    }),
+  );
+}
+
+describe('the program as Terraform configures it', { skip }, () => {
+  let environments: Map<string, Map<string, string>>;
+  let scratch: string;
+  before(async () => {
+    environments = await readEnvironments();
+    scratch = await mkdtemp(join(tmpdir(), 'deployed-'));
+  });
+  after(() => rm(scratch, { recursive: true, force: true }));
+
+  it('knows every variable that is set for it', async () => {
+    const names = new Set([...environments.values()].flatMap((env) => [...env.keys()]));
+    assert.ok(names.has('BUCKET') && names.has('NIXERY_CREDENTIALS'));
+    const files = await readdir(join(projectFolder, 'functions'), { recursive: true });
+    const sources = await Promise.all(
+      files
+        .filter((file) => file.endsWith('.ts'))
+        .map((file) => readFile(join(projectFolder, 'functions', file), 'utf8')),
+    );
+    const program = sources.join('\n');
+    const unknown = [...names].filter((name) => !new RegExp(`\\b${name}\\b`).test(program));
+    assert.deepEqual(unknown, []);
+  });
+
+  it('starts over the bucket, refuses strangers and passes the smoke test of a rollout', async () => {
+    const env = Object.fromEntries(environments.get('payments') ?? []);
+    const { BUCKET: bucket = '', NIXERY_CREDENTIALS: credentials = '' } = env;
+    assert.equal(bucket, 'acme-images-nixery-payments');
+    await using double = await startBucket({ bucket });
+    // Where there is no Secret Manager, and no repository, there are folders.
+    const mounted = (path: string) => join(scratch, path);
+    await mkdir(dirname(mounted(credentials)), { recursive: true });
+    await writeCredentials(mounted(credentials), { smoke: [{ token: TOKEN }] });
+    await using registry = await startRegistry({
+      ...env,
+      ...environmentOf(double),
+      GCS_SIGNING_ACCOUNT: double.account,
+      NIXERY_CREDENTIALS: mounted(credentials),
+      NIXERY_PKGS_REPO: '',
+      NIXERY_PKGS_PATH: fixturePackages,
+    });
+    const signal = AbortSignal.timeout(60_000);
+    const { blobs } = await smokePull({ endpoint: registry.origin, image: 'greet', login: `smoke:${TOKEN}`, signal });
+    assert.ok(blobs >= 2);
+    // Layers came from the bucket, by URLs that it verified.
+    assert.ok(double.requests.some(({ target, status }) => target.includes('X-Goog-Signature=') && status === 200));
+    assert.ok(double.requests.some(({ target }) => target.includes(':signBlob')));
+  });
+});
