@@ -70,13 +70,13 @@ function hintsOf(query: URLSearchParams): PullHints {
 }
 
 /** What stands before the question mark. */
-export function pathOf(target: string): string {
+function pathOf(target: string): string {
   const question = target.indexOf('?');
   return question === -1 ? target : target.slice(0, question);
 }
 
 /** Whether the framework can decode a path; with another it answers by itself, with a page of HTML. */
-export function isDecodable(path: string): boolean {
+function isDecodable(path: string): boolean {
   if (!path.includes('%')) return true;
   try {
     decodeURIComponent(path);
