@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { AddressSource } from './access/client-address.ts';
 import type { GoogleAllowList } from './access/google-identities.ts';
 import type { PackagePatterns } from './builder/package-policy.ts';
+import type { ProcessUser } from './nix/process-user.ts';
 
 /** What the program was configured with. */
 export interface Config {
@@ -23,6 +24,10 @@ export interface Config {
     readonly importFromDerivation: 'allow' | 'refuse';
     /** Where repositories without files are kept, to look up commits. */
     readonly cacheFolder: string;
+    /** Who Nix and git run as; this process's own user when undefined. */
+    readonly user: ProcessUser | undefined;
+    /** What the store may take, in bytes; as much as there is when undefined. */
+    readonly storeLimitBytes: number | undefined;
   };
   readonly compression: 'igzip' | 'zlib';
   /** How long a reference's revision is believed, in milliseconds. */
@@ -107,6 +112,14 @@ const wholeNumber = (minimum: number, maximum: number) =>
 const oneOf = <const T extends readonly [string, ...string[]]>(values: T) =>
   z.enum(values, `must be ${values.join(' or ')}`);
 
+/** A list whose parts are separated by blanks, as in nix.conf. */
+const blankList = (part: RegExp, message: string) =>
+  z
+    .string()
+    .transform((list) => list.split(/\s+/).filter((one) => one !== ''))
+    .pipe(z.array(z.string().regex(part, message)))
+    .optional();
+
 const bucketName = z
   .string()
   .regex(/^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/, 'must be the name of a bucket, without gs://')
@@ -149,6 +162,22 @@ const variables = z.object({
   NIX_TIMEOUT: wholeNumber(1, 86_400).default(600),
   NIX_EVAL_MEMORY: wholeNumber(256, 1_048_576).default(2048),
   NIX_IMPORT_FROM_DERIVATION: oneOf(['allow', 'refuse']).default('refuse'),
+  NIXERY_NIX_USER: z
+    .string()
+    .regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'must be the name of a user')
+    .optional(),
+  NIXERY_NIX_HOME: z.string().regex(/^\//, 'must be an absolute path').default('/nix/home'),
+  NIXERY_STORE_LIMIT_MB: wholeNumber(64, 1_048_576).optional(),
+  // A URL with a password would be seen in logs: that is what the netrc is for.
+  NIXERY_SUBSTITUTERS: blankList(
+    /^(?:https?|s3|gs|file):\/\/[^@\s]+$/,
+    'must list URLs without passwords, as https://cache.example.com',
+  ),
+  NIXERY_TRUSTED_KEYS: blankList(
+    /^[^:\s]+:[A-Za-z0-9+/]{43}=$/,
+    'must list public keys as Nix writes them, as cache.example.com-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY=',
+  ),
+  NIXERY_NETRC: text,
   NIXERY_COMPRESSION: oneOf(['igzip', 'zlib']).default('igzip'),
   NIXERY_PIN_SECONDS: wholeNumber(0, 86_400).default(300),
   NIXERY_MAX_BUILDS: wholeNumber(1, 256).optional(),
@@ -217,8 +246,7 @@ export function parseConfig(
       timeoutMs: data.NIX_TIMEOUT * 1000,
       evaluationMemoryBytes: data.NIX_EVAL_MEMORY * 1024 * 1024,
       importFromDerivation: data.NIX_IMPORT_FROM_DERIVATION,
-      environment: nixEnvironment(set),
-      cacheFolder: join(set['XDG_CACHE_HOME'] ?? join(set['HOME'] ?? homedir(), '.cache'), 'nixery-run'),
+      ...nixSurroundings(set, data),
     },
     compression: data.NIXERY_COMPRESSION,
     pinForMs: data.NIXERY_PIN_SECONDS * 1000,
@@ -269,6 +297,34 @@ function packageSettings(data: z.infer<typeof variables>): PackageSettings {
   if (data.NIXERY_PKGS_REPO !== undefined) return { kind: 'git', url: data.NIXERY_PKGS_REPO };
   if (data.NIXERY_PKGS_PATH !== undefined) return { kind: 'folder', path: resolve(data.NIXERY_PKGS_PATH) };
   return { kind: 'channel', channel: data.NIXERY_CHANNEL ?? DEFAULT_CHANNEL };
+}
+
+/** Where Nix and git run: the environment that they get, and the user that they are. */
+function nixSurroundings(
+  set: Readonly<Record<string, string | undefined>>,
+  data: z.infer<typeof variables>,
+): Pick<Config['nix'], 'environment' | 'cacheFolder' | 'user' | 'storeLimitBytes'> {
+  const { NIXERY_NIX_USER: name, NIXERY_NIX_HOME: home, NIXERY_STORE_LIMIT_MB: limitMb } = data;
+  // Another user can write nothing that is this process's, and this process must read nothing that the other writes.
+  const ofUser = name === undefined ? {} : { USER: name, HOME: home, TMPDIR: `${home}/tmp`, XDG_CACHE_HOME: undefined };
+  const own = { ...set, ...ofUser };
+  const settings = [set['NIX_CONFIG'], ...cacheSettings(data)].filter((line) => line !== undefined);
+  return {
+    environment: nixEnvironment({ ...own, ...(settings.length > 0 && { NIX_CONFIG: settings.join('\n') }) }),
+    cacheFolder: join(own.XDG_CACHE_HOME ?? join(own['HOME'] ?? homedir(), '.cache'), 'nixery-run'),
+    user: name === undefined ? undefined : { name, group: name },
+    storeLimitBytes: limitMb === undefined ? undefined : limitMb * 1024 * 1024,
+  };
+}
+
+/** Binary caches beside those that nix.conf names. */
+function cacheSettings(data: z.infer<typeof variables>): string[] {
+  const { NIXERY_SUBSTITUTERS: urls, NIXERY_TRUSTED_KEYS: keys, NIXERY_NETRC: netrc } = data;
+  return [
+    ...(urls === undefined ? [] : [`extra-substituters = ${urls.join(' ')}`]),
+    ...(keys === undefined ? [] : [`extra-trusted-public-keys = ${keys.join(' ')}`]),
+    ...(netrc === undefined ? [] : [`netrc-file = ${resolve(netrc)}`]),
+  ];
 }
 
 function nixEnvironment(env: Readonly<Record<string, string | undefined>>): Record<string, string> {

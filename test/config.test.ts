@@ -132,6 +132,47 @@ describe('the configuration', () => {
     assert.deepEqual(environment, { PATH: '/bin', HOME: '/h', NIX_REMOTE: 'daemon' });
   });
 
+  it('gives another user that Nix runs as a home of its own', () => {
+    const env = { PATH: '/bin', HOME: '/root', XDG_CACHE_HOME: '/root/cache', NIXERY_NIX_USER: 'nix' };
+    const { environment, user, cacheFolder } = parse(env).nix;
+    assert.deepEqual(user, { name: 'nix', group: 'nix' });
+    assert.deepEqual(environment, { PATH: '/bin', USER: 'nix', HOME: '/nix/home', TMPDIR: '/nix/home/tmp' });
+    assert.equal(cacheFolder, '/nix/home/.cache/nixery-run');
+    assert.equal(parse({ ...env, NIXERY_NIX_HOME: '/elsewhere' }).nix.environment['HOME'], '/elsewhere');
+    assert.equal(parse({}).nix.user, undefined);
+    assert.match(
+      problemsOf({ NIXERY_NIX_USER: '-x', NIXERY_NIX_HOME: 'a' }),
+      /NIXERY_NIX_USER must[^]*NIXERY_NIX_HOME/,
+    );
+  });
+
+  it('adds binary caches to what else Nix is told', () => {
+    const key = 'cache.example.com-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY=';
+    const { environment } = parse({
+      NIX_CONFIG: 'sandbox = false',
+      NIXERY_SUBSTITUTERS: 'https://a.example.com  https://b.example.com/x?priority=1',
+      NIXERY_TRUSTED_KEYS: key,
+      NIXERY_NETRC: '/secrets/netrc/netrc',
+    }).nix;
+    assert.deepEqual(environment['NIX_CONFIG']?.split('\n'), [
+      'sandbox = false',
+      'extra-substituters = https://a.example.com https://b.example.com/x?priority=1',
+      `extra-trusted-public-keys = ${key}`,
+      'netrc-file = /secrets/netrc/netrc',
+    ]);
+    assert.equal(parse({}).nix.environment['NIX_CONFIG'], undefined);
+    assert.match(
+      problemsOf({ NIXERY_SUBSTITUTERS: 'https://user:pass@a.example.com', NIXERY_TRUSTED_KEYS: 'key' }),
+      /NIXERY_SUBSTITUTERS.* without passwords[^]*NIXERY_TRUSTED_KEYS.* public keys/,
+    );
+  });
+
+  it('reads what the store may take', () => {
+    assert.equal(parse({}).nix.storeLimitBytes, undefined);
+    assert.equal(parse({ NIXERY_STORE_LIMIT_MB: '768' }).nix.storeLimitBytes, 768 * 1024 * 1024);
+    assert.match(problemsOf({ NIXERY_STORE_LIMIT_MB: '12' }), /NIXERY_STORE_LIMIT_MB must be at least 64/);
+  });
+
   it('writes JSON at Google and wherever nobody reads along', () => {
     assert.equal(parseConfig({}, { ...world, terminal: true }).logFormat, 'text');
     assert.equal(parseConfig({ K_SERVICE: 's' }, { ...world, terminal: true }).logFormat, 'json');

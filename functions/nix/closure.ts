@@ -28,7 +28,7 @@ export async function closureOf(
   let stdout: string;
   try {
     const flags = ['--extra-experimental-features', 'nix-command', 'path-info', '--json', '--recursive'];
-    stdout = await run('nix', [...flags, ...paths], { ...call, env: nix.environment });
+    stdout = await run('nix', [...flags, ...paths], { ...call, env: nix.environment, user: nix.user });
   } catch (error) {
     if (
       error instanceof ProcessError &&

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ProcessUser } from './process-user.ts';
 import { ProcessError, run } from './process.ts';
 import { SourceError } from './source.ts';
 
@@ -21,6 +21,8 @@ const TIMEOUT_MS = 60_000;
 
 export interface GitOptions {
   readonly environment: Readonly<Record<string, string>>;
+  /** Who git runs as; this process's own user when absent. */
+  readonly user?: ProcessUser | undefined;
   /** Where repositories without files may be kept, to look up commits. */
   readonly cacheFolder: string;
 }
@@ -31,7 +33,7 @@ export function gitRemote(url: string, options: GitOptions): GitRemote {
   const env = { ...options.environment, GIT_TERMINAL_PROMPT: '0' };
 
   const git = (args: readonly string[], signal?: AbortSignal) =>
-    run('git', args, { env, timeoutMs: TIMEOUT_MS, signal });
+    run('git', args, { env, user: options.user, timeoutMs: TIMEOUT_MS, signal });
 
   async function ask(args: readonly string[], signal?: AbortSignal): Promise<string> {
     try {
@@ -50,7 +52,7 @@ export function gitRemote(url: string, options: GitOptions): GitRemote {
   }
 
   async function openMirror(signal?: AbortSignal): Promise<void> {
-    await mkdir(mirror, { recursive: true });
+    // It makes the folders above as well, as the user that it runs as.
     await ask(['init', '--quiet', '--bare', mirror], signal);
   }
 

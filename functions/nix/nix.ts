@@ -1,3 +1,4 @@
+import type { ProcessUser } from './process-user.ts';
 import type { RunOptions } from './process.ts';
 
 /** What is known of a package as soon as it is evaluated. */
@@ -17,6 +18,8 @@ export interface Nix {
   readonly expressions: string;
   /** The whole environment of Nix's processes; nothing of the program's own gets in. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Who Nix runs as; this process's own user when absent. */
+  readonly user?: ProcessUser | undefined;
   /** Address space of one evaluation, in bytes; without limit when absent. */
   readonly evaluationMemoryBytes?: number;
   /** Whether an evaluation may build, and read what it built. Refused when absent: what is denied would be built. */
@@ -26,7 +29,7 @@ export interface Nix {
 }
 
 /** What one call may take. */
-export type NixCall = Omit<RunOptions, 'env'>;
+export type NixCall = Omit<RunOptions, 'env' | 'user'>;
 
 /** Nix's own message in what it printed: the text behind the last `error:`, without where in which file. */
 export function nixMessage(logTail: readonly string[]): string {

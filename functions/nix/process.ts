@@ -1,4 +1,5 @@
 import { execa, ExecaError } from 'execa';
+import { asUser, type ProcessUser } from './process-user.ts';
 
 /** How a process ended when it did not end well. */
 export type ProcessFailure = 'not-found' | 'exit' | 'timeout' | 'aborted' | 'output-too-long';
@@ -43,6 +44,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
   /** Address space that it may take, in bytes; without limit when absent. */
   readonly memoryBytes?: number | undefined;
+  /** Who it runs as; this process's own user when absent. */
+  readonly user?: ProcessUser | undefined;
 }
 
 /**
@@ -54,8 +57,9 @@ export interface RunOptions {
 export async function run(command: string, args: readonly string[], options: RunOptions): Promise<string> {
   const tail = logTail();
   try {
-    const [file, fileArgs] =
+    const bounded: [string, readonly string[]] =
       options.memoryBytes === undefined ? [command, args] : limited(command, args, options.memoryBytes);
+    const [file, fileArgs] = options.user === undefined ? bounded : asUser(options.user, ...bounded);
     const subprocess = execa(file, fileArgs, {
       env: { ...options.env },
       extendEnv: false,
@@ -72,7 +76,7 @@ export async function run(command: string, args: readonly string[], options: Run
     return stdout;
   } catch (error) {
     if (!(error instanceof ExecaError)) throw error;
-    throw new ProcessError(failureOf(error, options.memoryBytes !== undefined), command, tail.lines(), error);
+    throw new ProcessError(failureOf(error, options), command, tail.lines(), error);
   }
 }
 
@@ -82,8 +86,8 @@ function limited(command: string, args: readonly string[], memoryBytes: number):
   return ['/bin/sh', ['-c', script, 'sh', String(Math.floor(memoryBytes / 1024)), command, ...args]];
 }
 
-/** What a shell ends with when it does not find a program (POSIX, "Exit Status for Commands"). */
-const SHELL_NOT_FOUND = 127;
+/** What a shell, setpriv and choom end with when they do not find a program (POSIX, "Exit Status for Commands"). */
+const WRAPPER_NOT_FOUND = 127;
 
 /** Keeps the end of what is added, in bounded memory, however long its lines are. */
 function logTail(): { add: (chunk: Buffer) => void; lines: () => string[] } {
@@ -110,11 +114,12 @@ function logTail(): { add: (chunk: Buffer) => void; lines: () => string[] } {
 
 function failureOf(
   error: Pick<ExecaError, 'isCanceled' | 'timedOut' | 'isMaxBuffer' | 'code' | 'exitCode'>,
-  isLimited: boolean,
+  { memoryBytes, user }: RunOptions,
 ): ProcessFailure {
   if (error.isCanceled) return 'aborted';
   if (error.timedOut) return 'timeout';
   if (error.isMaxBuffer) return 'output-too-long';
-  if (error.code === 'ENOENT' || (isLimited && error.exitCode === SHELL_NOT_FOUND)) return 'not-found';
+  const isWrapped = memoryBytes !== undefined || user !== undefined;
+  if (error.code === 'ENOENT' || (isWrapped && error.exitCode === WRAPPER_NOT_FOUND)) return 'not-found';
   return 'exit';
 }

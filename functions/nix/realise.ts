@@ -34,7 +34,7 @@ const LOGS = ['--option', 'max-build-log-size', String(MAX_LOG_BYTES), '--option
 export async function realise(nix: Nix, outputs: readonly Output[], call: NixCall = {}): Promise<void> {
   const targets = [...new Set(outputs.map((output) => `${output.drvPath}!${output.name}`))];
   try {
-    await run('nix-store', ['--realise', ...LOGS, ...targets], { ...call, env: nix.environment });
+    await run('nix-store', ['--realise', ...LOGS, ...targets], { ...call, env: nix.environment, user: nix.user });
   } catch (error) {
     if (error instanceof ProcessError && error.failure === 'exit') throw new BuildFailedError(error.logTail, error);
     throw error;

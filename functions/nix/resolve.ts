@@ -170,6 +170,6 @@ function evaluate(
       ...['--eval', '--read-write-mode', ...flags, ...confined, ...building, ...open, `${nix.expressions}/${file}`],
       ...['--argstr', 'request', JSON.stringify(request)],
     ],
-    { ...call, env: nix.environment, memoryBytes: nix.evaluationMemoryBytes },
+    { ...call, env: nix.environment, user: nix.user, memoryBytes: nix.evaluationMemoryBytes },
   );
 }
