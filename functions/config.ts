@@ -307,11 +307,11 @@ function nixSurroundings(
   const { NIXERY_NIX_USER: name, NIXERY_NIX_HOME: home, NIXERY_STORE_LIMIT_MB: limitMb } = data;
   // Another user can write nothing that is this process's, and this process must read nothing that the other writes.
   const ofUser = name === undefined ? {} : { USER: name, HOME: home, TMPDIR: `${home}/tmp`, XDG_CACHE_HOME: undefined };
-  const own = { ...set, ...ofUser };
+  const own: Readonly<Record<string, string | undefined>> = { ...set, ...ofUser };
   const settings = [set['NIX_CONFIG'], ...cacheSettings(data)].filter((line) => line !== undefined);
   return {
     environment: nixEnvironment({ ...own, ...(settings.length > 0 && { NIX_CONFIG: settings.join('\n') }) }),
-    cacheFolder: join(own.XDG_CACHE_HOME ?? join(own['HOME'] ?? homedir(), '.cache'), 'nixery-run'),
+    cacheFolder: join(own['XDG_CACHE_HOME'] ?? join(own['HOME'] ?? homedir(), '.cache'), 'nixery-run'),
     user: name === undefined ? undefined : { name, group: name },
     storeLimitBytes: limitMb === undefined ? undefined : limitMb * 1024 * 1024,
   };
