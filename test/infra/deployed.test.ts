@@ -8,6 +8,7 @@ import { environmentOf, startBucket } from '../support/bucket/server.ts';
 import { writeCredentials } from '../support/credentials.ts';
 import { fixturePackages } from '../support/nix.ts';
 import { projectFolder, startRegistry } from '../support/registry-process.ts';
+import { environmentIn } from '../support/terraform/team-state.ts';
 import { openTerraform, whyNoTerraform } from '../support/terraform/terraform.ts';
 import { readTestRuns } from '../support/terraform/test-run.ts';
 
@@ -19,13 +20,7 @@ async function readEnvironments(): Promise<Map<string, Map<string, string>>> {
   await using terraform = await openTerraform();
   const { output } = await terraform.run(['test', '-json', '-verbose', '-filter=tests/two-teams.tftest.hcl']);
   const services = readTestRuns(output)[0]?.resources.filter(({ type }) => type === 'google_cloud_run_v2_service');
-  return new Map(
-    services?.map(({ values }) => {
-      const [template] = values['template'] as { containers: { env: { name: string; value: string }[] }[] }[];
-      const env = template?.containers[0]?.env.map(({ name, value }) => [name, value] as const);
-      return [(values['labels'] as { team: string }).team, new Map(env)];
-    }),
-  );
+  return new Map(services?.map(({ values }) => [(values['labels'] as { team: string }).team, environmentIn(values)]));
 }
 
 describe('the program as Terraform configures it', { skip }, () => {

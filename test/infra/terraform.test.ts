@@ -9,6 +9,7 @@ import { keylessSigner, SigningError } from '../../functions/storage/signing-key
 import { OBJECT_USER, SIGN_BLOB } from '../support/bucket/access.ts';
 import { type BucketDouble, environmentOf, startBucket } from '../support/bucket/server.ts';
 import { openTerraform, type Terraform, whyNoTerraform } from '../support/terraform/terraform.ts';
+import { environmentIn, onWhat, rulesIn, templateIn, text } from '../support/terraform/team-state.ts';
 import { readTestRuns, type StateResource, type TestRun } from '../support/terraform/test-run.ts';
 
 const TEAMS = ['payments', 'research'] as const;
@@ -126,7 +127,7 @@ describe('infra/', { skip }, () => {
     for (const team of TEAMS) {
       const account = resourceOf(team, 'google_service_account', 'team')['email'];
       const service = resourceOf(team, 'google_cloud_run_v2_service', 'registry');
-      assert.equal(templateOf(service).service_account, account);
+      assert.equal(templateIn(service).service_account, account);
       const env = environmentIn(service);
       assert.equal(env.get('BUCKET'), `acme-images-nixery-${team}`);
       assert.equal(env.get('GCS_SIGNING_ACCOUNT'), account);
@@ -135,12 +136,13 @@ describe('infra/', { skip }, () => {
 
   it('lets unused objects expire in every bucket', () => {
     for (const team of TEAMS) {
-      const rules = resourceOf(team, 'google_storage_bucket', 'store')['lifecycle_rule'] as Rule[];
-      const kept = rules.map(({ action: [action], condition: [condition] }) => [
-        action?.type,
-        condition?.age ?? condition?.days_since_custom_time,
-        condition?.matches_prefix ?? [],
-      ]);
+      const kept = rulesIn(resourceOf(team, 'google_storage_bucket', 'store')).map(
+        ({ action: [action], condition: [condition] }) => [
+          action?.type,
+          condition?.age ?? condition?.days_since_custom_time,
+          condition?.matches_prefix ?? [],
+        ],
+      );
       assert.deepEqual(kept, [
         ['Delete', 1, ['uploads/']],
         ['Delete', 30, []],
@@ -155,7 +157,7 @@ describe('infra/', { skip }, () => {
         if (/CREDENTIALS|KEY$|NETRC|CONFIG/.test(name)) assert.match(value, /^\/secrets\/[a-z-]+(\/[a-z./]+)?$/, name);
         else assert.doesNotMatch(value, /PRIVATE KEY|:\/\/[^/]*@|(token|password|secret)[=:]/i, name);
       }
-      const mounted = templateOf(service).volumes.flatMap(({ secret }) => secret.map((one) => one.secret));
+      const mounted = templateIn(service).volumes.flatMap(({ secret }) => secret.map((one) => one.secret));
       assert.ok(mounted.length > 0 && !mounted.includes(`nixery-${team}-smoke`));
     }
     // A version's content would be in Terraform's state, and a key's as well.
@@ -205,6 +207,18 @@ describe('infra/', { skip }, () => {
     context.diagnostic(`${refused.length} refusals`);
   });
 
+  it('takes the example that is to be copied', async () => {
+    const example = await readFile(join(terraform.folder, 'terraform.tfvars.example'), 'utf8');
+    const [mock = ''] = (await readFile(join(terraform.folder, 'tests', 'refusals.tftest.hcl'), 'utf8')).split(
+      /^variables/m,
+    );
+    const file = join(terraform.folder, 'tests', 'example.tftest.hcl');
+    await writeFile(file, `${mock}variables {\n${example}}\nrun "example" {\n  command = plan\n}\n`);
+    const [run] = readTestRuns((await terraform.run(['test', '-json', '-filter=tests/example.tftest.hcl'])).output);
+    await rm(file);
+    assert.deepEqual([run?.status, run?.problems], ['pass', []]);
+  });
+
   it('does not take an argument that is misspelt, missing or of the wrong type', async () => {
     const file = join(terraform.folder, 'modules', 'team', 'bucket.tf');
     const right = await readFile(file, 'utf8');
@@ -246,40 +260,4 @@ function permissionsOf(grant: string, account: string): string[] {
   const permissions = ROLES[role];
   assert.ok(permissions, `${role} is not known here`);
   return permissions.map((permission) => (permission === SIGN_BLOB ? `${SIGN_BLOB} ${account}` : permission));
-}
-
-interface Rule {
-  readonly action: readonly { readonly type: string }[];
-  readonly condition: readonly {
-    readonly age: number | null;
-    readonly days_since_custom_time: number | null;
-    readonly matches_prefix: readonly string[] | null;
-  }[];
-}
-
-interface Template {
-  readonly service_account: string;
-  readonly containers: readonly { readonly env: readonly { readonly name: string; readonly value: string }[] }[];
-  readonly volumes: readonly { readonly secret: readonly { readonly secret: string }[] }[];
-}
-
-function templateOf(service: StateResource['values']): Template {
-  const [template] = service['template'] as Template[];
-  assert.ok(template);
-  return template;
-}
-
-function environmentIn(service: StateResource['values']): Map<string, string> {
-  return new Map(templateOf(service).containers[0]?.env.map(({ name, value }) => [name, value]));
-}
-
-/** What a grant is for: a bucket, a secret, an account, a repository, a service, or else the project. */
-function onWhat(values: StateResource['values']): unknown {
-  const { bucket, secret_id: secret, service_account_id: account, repository, name, project } = values;
-  return bucket ?? secret ?? account ?? repository ?? name ?? project;
-}
-
-function text(value: unknown): string {
-  assert.equal(typeof value, 'string');
-  return value as string;
 }

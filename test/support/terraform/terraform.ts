@@ -39,7 +39,7 @@ export async function openTerraform(): Promise<Terraform> {
   const folder = join(root, 'infra');
   await cp(join(projectFolder, 'infra'), folder, {
     recursive: true,
-    filter: (path) => !/(\.terraform|\.tfvars|\.tfstate)/.test(path),
+    filter: (path) => !/(\/\.terraform|\.tfvars|\.tfstate)$/.test(path),
   });
   const execute = (args: readonly string[], env: Record<string, string> = {}, timeout = 0) =>
     execa('terraform', args, {
