@@ -98,8 +98,8 @@ variable "teams" {
   }
 
   validation {
-    condition     = alltrue([for team in values(var.teams) : team.store_mib >= 256 && team.store_mib <= team.memory_mib - 768])
-    error_message = "A team's store_mib must be at least 256 and leave 768 of memory_mib to the program and to Nix, as memory_mib = 8192 and store_mib = 4096."
+    condition     = alltrue([for team in values(var.teams) : team.store_mib >= 256 && team.store_mib <= team.memory_mib - 1024])
+    error_message = "A team's store_mib must be at least 256 and leave 1024 of memory_mib to the program and to an evaluation, as memory_mib = 8192 and store_mib = 4096."
   }
 
   validation {

@@ -225,9 +225,9 @@ run "a_team_without_any_is_reached_from_inside_alone" {
     settings = {
       region                = "europe-west1"
       git_config            = false
-      cpu                   = 4
-      memory_mib            = 8192
-      store_mib             = 4096
+      cpu                   = 1
+      memory_mib            = 2048
+      store_mib             = 1024
       min_instances         = 0
       max_instances         = 3
       concurrency           = 80
@@ -249,6 +249,11 @@ run "a_team_without_any_is_reached_from_inside_alone" {
   assert {
     condition     = google_cloud_run_v2_service.registry.ingress == "INGRESS_TRAFFIC_INTERNAL_ONLY"
     error_message = "An open endpoint is on the internet."
+  }
+
+  assert {
+    condition     = [for env in google_cloud_run_v2_service.registry.template[0].containers[0].env : env.value if env.name == "NIX_EVAL_MEMORY"] == ["512"]
+    error_message = "An evaluation may take memory that the store and the program need."
   }
 
   assert {

@@ -24,14 +24,16 @@ locals {
   # The program takes a variable that is set to nothing as not set; so does this.
   environment = {
     for name, value in {
-      BUCKET                = google_storage_bucket.store.name
-      GCS_SIGNING_ACCOUNT   = google_service_account.team.email
-      GCS_SIGNING_KEY       = try(local.files["signing-key"].path, "")
-      NIXERY_CHANNEL        = var.settings.channel == null ? "" : var.settings.channel
-      NIXERY_PKGS_REPO      = var.settings.repository == null ? "" : var.settings.repository
-      XDG_CONFIG_HOME       = contains(keys(local.files), "git-config") ? "/secrets/git-config" : ""
-      GOOGLE_CLOUD_PROJECT  = var.project
-      NIX_TIMEOUT           = tostring(var.settings.build_timeout_seconds)
+      BUCKET               = google_storage_bucket.store.name
+      GCS_SIGNING_ACCOUNT  = google_service_account.team.email
+      GCS_SIGNING_KEY      = try(local.files["signing-key"].path, "")
+      NIXERY_CHANNEL       = var.settings.channel == null ? "" : var.settings.channel
+      NIXERY_PKGS_REPO     = var.settings.repository == null ? "" : var.settings.repository
+      XDG_CONFIG_HOME      = contains(keys(local.files), "git-config") ? "/secrets/git-config" : ""
+      GOOGLE_CLOUD_PROJECT = var.project
+      NIX_TIMEOUT          = tostring(var.settings.build_timeout_seconds)
+      # What the store and the program leave.
+      NIX_EVAL_MEMORY       = tostring(min(2048, var.settings.memory_mib - var.settings.store_mib - 512))
       NIXERY_STORE_LIMIT_MB = tostring(floor(var.settings.store_mib * 3 / 4))
       NIXERY_CREDENTIALS    = try(local.files["credentials"].path, "")
       NIXERY_GOOGLE_ALLOW   = join(",", var.settings.google_allow)
