@@ -181,8 +181,8 @@ run "too_little_memory_for_the_processors" {
       payments = {
         region     = "europe-west1"
         cpu        = 4
-        memory_mib = 1024
-        store_mib  = 256
+        memory_mib = 1536
+        store_mib  = 512
       }
     }
   }
