@@ -22,6 +22,7 @@ import { folderSource } from './nix/folder-source.ts';
 import { channelSource, gitSource } from './nix/git-source.ts';
 import { LATEST, type PackageSource } from './nix/source.ts';
 import { toldToOperator } from './operator-error.ts';
+import { readiness } from './registry/readiness.ts';
 import { registry } from './registry/registry.ts';
 import { pulledTags } from './registry/tags.ts';
 import { knownBlobs } from './storage/known-blobs.ts';
@@ -64,19 +65,25 @@ async function compose(config: Config): Promise<Handler> {
   const { pinForMs, maxQueue, maxBuilds = availableParallelism() } = config;
   const limits = { timeoutMs: config.nix.timeoutMs, maxBuilds, maxQueue, pinForMs };
   const images = imageBuilder({ store, known, source, maker, log, limits, leases: held, policy });
+  const ready = readiness({ store, log });
   const handle = handler({
     registry: registry({ store, known, images, tags: pulledTags(store), signer }),
     gate,
     addresses: config.addresses,
     log,
     audit: audit(log, config.project),
+    readiness: ready,
     builds: budget({ size: config.maxBuildsPerHour, perMs: HOUR_MS }),
     holdMs: config.holdMs,
   });
   whenListening(limitConnections, (server, port) => {
     answerBeforeFramework(server, handle);
     answerBrokenRequests(server);
-    stopAtSignals(server, () => images.stop(), log);
+    const stop = () => {
+      ready.stop();
+      return images.stop();
+    };
+    stopAtSignals(server, stop, log);
     const signing = signer?.description;
     const about = { packages: source.description, store: store.name, signing, compression: compressor.name, access };
     log.info({ port, ...about }, 'ready');

@@ -4,6 +4,7 @@ import type { Budget } from '../access/budget.ts';
 import { type AddressSource, clientAddress } from '../access/client-address.ts';
 import type { Admission, Gate } from '../access/gate.ts';
 import type { BlobOutcome, ManifestOutcome } from '../registry/outcome.ts';
+import type { Readiness } from '../registry/readiness.ts';
 import type { Registry } from '../registry/registry.ts';
 import { SourceError } from '../nix/source.ts';
 import { type Answer, BodyGoneError, send } from './answer.ts';
@@ -22,12 +23,16 @@ import {
 import { baseAnswer } from './json-answer.ts';
 import { badPageAnswer, referrersAnswer, tagsAnswer } from './list-answer.ts';
 import { manifestAnswer } from './manifest-answer.ts';
+import { healthAnswer, readyAnswer } from './probe-answer.ts';
 import { buildFailedHopAnswer, hopAnswer, isBuildFailure } from './pull-redirect.ts';
 import { bringsBody } from './request-body.ts';
 import { type Route, route } from './route.ts';
 
 /** containerd and skopeo follow at most this many redirects of one request. */
 const LAST_HOP = 9;
+
+/** What lies below `/v2/`. */
+type GuardedRoute = Exclude<Route, { kind: 'page' | 'health' | 'ready' }>;
 
 /** Who asks, and for how long it stays. */
 interface Caller {
@@ -46,6 +51,7 @@ export function handler(world: {
   readonly addresses: AddressSource;
   readonly log: Pick<Logger, 'error'>;
   readonly audit: Audit;
+  readonly readiness: Readiness;
   /** Images that a user, or an address without one, may have made; any number when absent. */
   readonly builds?: Budget | undefined;
   /** How long a pull waits for its image before it is sent on, in milliseconds. */
@@ -95,7 +101,7 @@ export function handler(world: {
     return tagsAnswer(await registry.listTags(repository, page, { signal }));
   }
 
-  function answerTo(request: IncomingMessage, at: Route, from: Caller): Answer | Promise<Answer> {
+  function answerTo(request: IncomingMessage, at: GuardedRoute, from: Caller): Answer | Promise<Answer> {
     const { signal } = from;
     switch (at.kind) {
       case 'base':
@@ -114,8 +120,6 @@ export function handler(world: {
         return noEndpointAnswer();
       case 'malformed':
         return malformedTargetAnswer();
-      case 'page':
-        return pageAnswer(at.path);
       default:
         throw new RangeError(`no such route: ${String(at satisfies never)}`);
     }
@@ -124,6 +128,9 @@ export function handler(world: {
   /** Everything below `/v2/` is behind the gate, what is wrong with a request included. */
   function guardedAnswerTo(request: IncomingMessage, at: Route, signal: AbortSignal): Answer | Promise<Answer> {
     if (at.kind === 'page') return pageAnswer(at.path);
+    if (at.kind === 'health') return healthAnswer();
+    if (at.kind === 'ready') return world.readiness.problems().then(readyAnswer);
+    const guarded: GuardedRoute = at;
     // Node joins several of them to one text.
     const forwarded = request.headers['x-forwarded-for'] as string | undefined;
     const address = clientAddress(addresses, forwarded, request.socket.remoteAddress);
@@ -132,8 +139,8 @@ export function handler(world: {
 
     function answer(admission: Admission): Answer | Promise<Answer> {
       if (admission.kind !== 'admitted') return refusedAnswer(admission);
-      if (at.kind !== 'unsupported-method' && bringsBody(request)) return bodyAnswer();
-      return answerTo(request, at, { user: admission.user, address, signal });
+      if (guarded.kind !== 'unsupported-method' && bringsBody(request)) return bodyAnswer();
+      return answerTo(request, guarded, { user: admission.user, address, signal });
     }
   }
 

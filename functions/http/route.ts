@@ -24,7 +24,9 @@ export type Route =
   | { readonly kind: 'malformed' }
   /** Below `/v2/`, and nothing there. */
   | { readonly kind: 'no-endpoint' }
-  /** Outside `/v2/`. */
+  /** What probes ask, without credentials. Google's front end answers paths that end in z by itself. */
+  | { readonly kind: 'health' | 'ready' }
+  /** Anything else outside `/v2/`. */
   | { readonly kind: 'page'; readonly path: string };
 
 /**
@@ -37,6 +39,8 @@ export type Route =
 export function route(method: string, target: string): Route {
   const question = target.indexOf('?');
   const path = pathOf(target);
+  if (path === '/health') return { kind: 'health' };
+  if (path === '/ready') return { kind: 'ready' };
   if (path !== '/v2' && !path.startsWith('/v2/')) return { kind: 'page', path };
   if (method !== 'GET' && method !== 'HEAD') return { kind: 'unsupported-method' };
   if (!isDecodable(path)) return { kind: 'malformed' };

@@ -13,6 +13,7 @@ import { audit } from '../../functions/http/audit.ts';
 import { handler } from '../../functions/http/handler.ts';
 import { BuildFailedError } from '../../functions/nix/realise.ts';
 import type { PackageSource } from '../../functions/nix/source.ts';
+import { readiness } from '../../functions/registry/readiness.ts';
 import { registry } from '../../functions/registry/registry.ts';
 import { pulledTags } from '../../functions/registry/tags.ts';
 import { folderStore } from '../../functions/storage/folder.ts';
@@ -111,6 +112,7 @@ export async function fuzzedRegistry(): Promise<FuzzedRegistry> {
       addresses: { kind: 'forwarded', proxies: 0 },
       log,
       audit: audit(log, 'team'),
+      readiness: readiness({ store, log }),
       builds: budget({ size: 1e6, perMs: 1_000 }),
       holdMs: 2_000,
     }),

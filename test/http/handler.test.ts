@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { budget } from '../../functions/access/budget.ts';
 import type { Gate } from '../../functions/access/gate.ts';
+import type { BuildOptions } from '../../functions/builder/image-builder.ts';
 import { handler } from '../../functions/http/handler.ts';
+import type { Problem } from '../../functions/registry/readiness.ts';
 import type { Registry } from '../../functions/registry/registry.ts';
 import { type HttpServer, serve } from '../support/http-server.ts';
 import { rawRequest } from '../support/raw-request.ts';
@@ -11,8 +14,12 @@ import { request } from '../support/request.ts';
 
 const asked: string[] = [];
 const fake = {
-  resolveManifest: (repository: string) => {
+  resolveManifest: (repository: string, _reference: string, { budget }: BuildOptions) => {
     asked.push(repository);
+    if (repository === 'built') {
+      const left = budget?.take();
+      return left?.kind === 'spent' ? { ...left, kind: 'busy', message: 'enough' } : { kind: 'manifest-unknown' };
+    }
     return { kind: 'manifest-unknown', message: 'not here' };
   },
   findBlob: () => Promise.resolve({ kind: 'blob-unknown', message: 'not here' }),
@@ -33,15 +40,15 @@ const gate: Gate = {
   },
 };
 
+const problems: Problem[] = [];
+
 let server: HttpServer;
 before(async () => {
   const log = { error: (about: unknown) => assert.fail(JSON.stringify(about)) };
+  const builds = budget({ size: 2, perMs: 3_600_000 }, () => 0);
+  const audit = () => undefined;
   const wire = handler({
-    registry: fake,
-    gate,
-    addresses: { kind: 'forwarded', proxies: 0 },
-    log,
-    audit: () => undefined,
+    ...{ registry: fake, gate, addresses: { kind: 'forwarded', proxies: 0 }, log, audit, builds },
     holdMs: 1000,
   });
   server = await serve(wire);
@@ -105,6 +112,42 @@ describe('every path below /v2/', () => {
     await request(server.origin, 'GET', '/v2/', { 'X-Forwarded-For': '1.1.1.1, 203.0.113.9' });
     await request(server.origin, 'GET', '/v2/');
     assert.deepEqual(addresses, ['203.0.113.9', '127.0.0.1']);
+  });
+});
+
+describe('GET /health and /ready', () => {
+  const bodyOf = async (path: string) => {
+    const { status, headers, body } = await request(server.origin, 'GET', path);
+    assert.equal(headers['content-type'], 'application/json');
+    assert.equal(headers['cache-control'], 'no-store');
+    return [status, JSON.parse(body.toString())];
+  };
+
+  it('need no credentials, and say that all is well', async () => {
+    assert.deepEqual(await bodyOf('/health'), [200, { status: 'alive' }]);
+    assert.deepEqual(await bodyOf('/ready?x'), [200, { status: 'ready' }]);
+  });
+
+  it('tell being alive from being ready, and what is wrong', async () => {
+    problems.push({ kind: 'store-unreachable', message: 'the store does not answer' });
+    try {
+      assert.deepEqual(await bodyOf('/health'), [200, { status: 'alive' }]);
+      assert.deepEqual(await bodyOf('/ready'), [503, { status: 'not ready', problems }]);
+    } finally {
+      problems.length = 0;
+    }
+  });
+});
+
+describe('the budget of builds', () => {
+  it("is the user's, whatever the address, and 429 with the time to wait when it is spent", async () => {
+    const ask = (address: string) =>
+      request(server.origin, 'GET', '/v2/built/manifests/latest', { ...GOOD, 'X-Forwarded-For': address });
+    assert.deepEqual([(await ask('192.0.2.1')).status, (await ask('192.0.2.2')).status], [404, 404]);
+    const { status, headers, body } = await ask('192.0.2.3');
+    assert.equal(status, 429);
+    assert.equal(headers['retry-after'], '1800');
+    assert.deepEqual(errorOf(body), { code: 'TOOMANYREQUESTS', message: 'enough' });
   });
 });
 

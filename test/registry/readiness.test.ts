@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { readiness } from '../../functions/registry/readiness.ts';
+import { StorageError } from '../../functions/storage/blob-store.ts';
+import { memoryStore } from '../../functions/storage/memory.ts';
+
+function worldWith(stat: ReturnType<typeof memoryStore>['stat']) {
+  let nowMs = 0;
+  let asked = 0;
+  const logged: unknown[] = [];
+  const ready = readiness({
+    store: {
+      name: 'test',
+      stat: (...args) => {
+        asked++;
+        return stat(...args);
+      },
+    },
+    log: { warn: (about: unknown) => logged.push(about) },
+    nowMs: () => nowMs,
+  });
+  return { ready, logged, asked: () => asked, advanceMs: (ms: number) => (nowMs += ms) };
+}
+
+const kindsOf = async ({ ready }: ReturnType<typeof worldWith>) => (await ready.problems()).map(({ kind }) => kind);
+
+describe('readiness', () => {
+  it('is what the store says, asked at most once a second', async () => {
+    let broken = false;
+    const memory = memoryStore();
+    const world = worldWith((key) =>
+      broken ? Promise.reject(new StorageError('test', 'stat', key, 'secret')) : memory.stat(key),
+    );
+    assert.deepEqual(await Promise.all([kindsOf(world), kindsOf(world), kindsOf(world)]), [[], [], []]);
+    assert.equal(world.asked(), 1);
+    broken = true;
+    assert.deepEqual(await kindsOf(world), []);
+    world.advanceMs(1_000);
+    assert.deepEqual(await kindsOf(world), ['store-unreachable']);
+    assert.equal(world.logged.length, 1);
+    assert.ok(!JSON.stringify(await world.ready.problems()).includes('secret'));
+    broken = false;
+    world.advanceMs(1_000);
+    assert.deepEqual(await kindsOf(world), []);
+    assert.equal(world.asked(), 3);
+  });
+
+  it('does not wait long for a store that does not answer', async () => {
+    const world = worldWith(
+      (_key, { signal } = {}) =>
+        new Promise((_resolve, reject) => {
+          // What keeps a test alive: the timeout's own timer does not.
+          const held = setTimeout(() => undefined, 5_000);
+          signal?.addEventListener('abort', () => {
+            clearTimeout(held);
+            reject(signal.reason as Error);
+          });
+        }),
+    );
+    const startedMs = performance.now();
+    assert.deepEqual(await kindsOf(world), ['store-unreachable']);
+    assert.ok(performance.now() - startedMs < 1_000);
+  });
+
+  it('is over once the process has been told to stop', async () => {
+    const world = worldWith(memoryStore().stat);
+    world.ready.stop();
+    assert.deepEqual(await kindsOf(world), ['stopping']);
+    assert.equal(world.asked(), 0);
+  });
+});
