@@ -25,7 +25,8 @@ export type Route =
   /** Below `/v2/`, and nothing there. */
   | { readonly kind: 'no-endpoint' }
   /** What probes ask, without credentials. Google's front end answers paths that end in z by itself. */
-  | { readonly kind: 'health' | 'ready' }
+  | { readonly kind: 'health' }
+  | { readonly kind: 'ready' }
   /** Anything else outside `/v2/`. */
   | { readonly kind: 'page'; readonly path: string };
 

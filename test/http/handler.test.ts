@@ -18,7 +18,9 @@ const fake = {
     asked.push(repository);
     if (repository === 'built') {
       const left = budget?.take();
-      return left?.kind === 'spent' ? { ...left, kind: 'busy', message: 'enough' } : { kind: 'manifest-unknown' };
+      return left?.kind === 'spent'
+        ? { ...left, kind: 'busy', message: 'enough' }
+        : { kind: 'manifest-unknown', message: 'x' };
     }
     return { kind: 'manifest-unknown', message: 'not here' };
   },
@@ -49,6 +51,7 @@ before(async () => {
   const audit = () => undefined;
   const wire = handler({
     ...{ registry: fake, gate, addresses: { kind: 'forwarded', proxies: 0 }, log, audit, builds },
+    readiness: { problems: () => Promise.resolve(problems), stop: () => undefined },
     holdMs: 1000,
   });
   server = await serve(wire);
@@ -120,7 +123,7 @@ describe('GET /health and /ready', () => {
     const { status, headers, body } = await request(server.origin, 'GET', path);
     assert.equal(headers['content-type'], 'application/json');
     assert.equal(headers['cache-control'], 'no-store');
-    return [status, JSON.parse(body.toString())];
+    return [status, JSON.parse(body.toString()) as unknown];
   };
 
   it('need no credentials, and say that all is well', async () => {

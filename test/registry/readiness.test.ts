@@ -63,7 +63,8 @@ describe('readiness', () => {
   });
 
   it('is over once the process has been told to stop', async () => {
-    const world = worldWith(memoryStore().stat);
+    const memory = memoryStore();
+    const world = worldWith((key) => memory.stat(key));
     world.ready.stop();
     assert.deepEqual(await kindsOf(world), ['stopping']);
     assert.equal(world.asked(), 0);
