@@ -27,7 +27,7 @@ export async function publishBlob(
     for await (const chunk of chunks) {
       sha256.update(chunk);
       sizeBytes += chunk.length;
-      yield staging.releasesChunks ? chunk : Buffer.from(chunk);
+      yield chunk;
     }
   }
   try {

@@ -108,11 +108,11 @@ export interface StoredRecord {
 
 /** A blob on its way. `publish` ends it, also when it fails; otherwise `discard` does. */
 export interface Staging {
-  /** Takes the content; end it (`pipeline` does) before `publish`. */
+  /**
+   * Takes the content; end it (`pipeline` does) before `publish`. The memory of a chunk is the caller's again once its
+   * write has called back.
+   */
   readonly writable: Writable;
-
-  /** Present when the memory of a chunk is the caller's again once its write has called back; otherwise the store may keep it. */
-  readonly releasesChunks?: true;
 
   /**
    * Makes what was written readable under the `key` of a blob, in one step. When an object is there already it is compared:

@@ -152,7 +152,6 @@ export function folderStore(path: string, { staleLockMs, notice }: FolderStoreOp
         }
         return {
           writable,
-          releasesChunks: true,
           publish: async (key, options = {}) => {
             if (isEnded || removed) throw new StorageError(name, 'publish', key, 'its staging is gone');
             isEnded = true;

@@ -52,7 +52,8 @@ export function stageInBucket(
       sizeBytes += chunk.length;
     }
     if (sizeBytes <= SMALL_BLOB_BYTES) {
-      kept.push(...chunks);
+      // Its memory is the caller's again after this.
+      kept.push(...chunks.map((chunk) => Buffer.from(chunk)));
       return;
     }
     upload ??= await resumableUpload(staged, metadata);

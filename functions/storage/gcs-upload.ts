@@ -1,7 +1,9 @@
 import type { File } from '@google-cloud/storage';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
 import { ifFound, isTransient } from './gcs-error.ts';
 import { type newObject, NO_GENERATION } from './gcs-object.ts';
+import { putChunk } from './gcs-put-chunk.ts';
 
 /** An object that is uploaded while it is made; its length is not known before its end. */
 export interface ResumableUpload {
@@ -25,6 +27,9 @@ type Progress =
   | { readonly kind: 'complete'; readonly sizeBytes: number; readonly md5: string | undefined }
   | { readonly kind: 'incomplete'; readonly receivedBytes: number };
 
+/** Of an object's description what is compared; lengths are texts in Google's JSON. */
+const completeSchema = z.object({ size: z.coerce.number(), md5Hash: z.string().optional() });
+
 /** Chunks that no upload uses: memory of this size is given back late, so it is used again. */
 const freeChunks: Buffer[] = [];
 
@@ -37,7 +42,6 @@ export async function resumableUpload(file: File, metadata: ReturnType<typeof ne
     metadata,
     preconditionOpts: { ifGenerationMatch: NO_GENERATION },
   });
-  const { authClient } = file.storage;
   const stop = new AbortController();
   const chunks = [takeChunk(), takeChunk()] as const;
   let filling = 0;
@@ -48,18 +52,12 @@ export async function resumableUpload(file: File, metadata: ReturnType<typeof ne
 
   /** @param range as in Content-Range */
   async function put(bytes: Buffer, range: string): Promise<Progress> {
-    const { status, data, headers } = await authClient.request<{ size: string; md5Hash?: string }>({
-      url: uri,
-      method: 'PUT',
-      data: bytes,
-      headers: { 'Content-Range': `bytes ${range}`, 'Content-Type': 'application/octet-stream' },
-      validateStatus: (code) => code === 308 || (code >= 200 && code < 300),
-      retry: false,
-      responseType: 'json',
-      signal: stop.signal,
-    });
-    if (status !== 308) return { kind: 'complete', sizeBytes: Number(data.size), md5: data.md5Hash };
-    const received = /-(\d+)$/.exec(headers.get('range') ?? '')?.[1];
+    const { status, headers, body } = await putChunk(uri, bytes, `bytes ${range}`, stop.signal);
+    if (status !== 308) {
+      const { size, md5Hash: md5 } = completeSchema.parse(JSON.parse(body));
+      return { kind: 'complete', sizeBytes: size, md5 };
+    }
+    const received = /-(\d+)$/.exec(headers.range ?? '')?.[1];
     return { kind: 'incomplete', receivedBytes: received === undefined ? 0 : Number(received) + 1 };
   }
 

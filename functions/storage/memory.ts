@@ -36,7 +36,6 @@ export function memoryStore(): MemoryStore {
   function stage(): Staging {
     const chunks: Buffer[] = [];
     const staging: Staging = {
-      releasesChunks: true,
       writable: new Writable({
         write(chunk: Buffer, _encoding, callback) {
           chunks.push(Buffer.from(chunk));
