@@ -273,6 +273,20 @@ describe('the file of credentials', () => {
   });
 });
 
+describe('a budget of builds', () => {
+  it('lets a user begin so many builds, and have what is there', async () => {
+    const env = { NIXERY_PKGS_PATH: fixturePackages, STORAGE_PATH: join(scratch, 'budget') };
+    await using frugal = await startRegistry({ ...env, NIXERY_BUILDS_PER_HOUR: '1' });
+    const ask = (name: string) => request(frugal.origin, 'GET', `/v2/${name}/manifests/latest`);
+    assert.deepEqual([(await ask('greet')).status, (await ask('greet')).status], [200, 200]);
+    const refused = await ask('lib');
+    assert.equal(refused.status, 429);
+    assert.match(refused.headers['retry-after'] ?? '', /^3[56]\d\d$/);
+    assert.match(refused.body.toString(), /TOOMANYREQUESTS.*as many images made as you may/);
+    assert.equal((await ask('greet')).status, 200);
+  });
+});
+
 describe('an endpoint that is open', () => {
   it('says so', async () => {
     await using open = await startRegistry({ NIXERY_PKGS_PATH: fixturePackages, STORAGE_PATH: join(scratch, 'open') });

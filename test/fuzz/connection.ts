@@ -9,7 +9,7 @@ export interface RawResponse {
 }
 
 /** No answer came in time. */
-export class HangError extends Error {
+class HangError extends Error {
   readonly code = 'HANG';
   override readonly name = 'HangError';
 }
