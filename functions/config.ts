@@ -97,7 +97,7 @@ const DEFAULT_CHANNEL = 'nixos-25.11';
 
 /** What Nix, git and their downloads need of the environment; everything else stays out of builds. */
 const NIX_ENVIRONMENT = [
-  ...['PATH', 'HOME', 'USER', 'LANG', 'TMPDIR', 'XDG_CACHE_HOME', 'XDG_CONFIG_HOME'],
+  ...['PATH', 'HOME', 'USER', 'LANG', 'TMPDIR', 'XDG_CACHE_HOME', 'XDG_CONFIG_HOME', 'GIT_SSH_COMMAND'],
   ...['NIX_CONFIG', 'NIX_CONF_DIR', 'NIX_USER_CONF_FILES', 'NIX_REMOTE', 'NIX_SSL_CERT_FILE', 'SSL_CERT_FILE'],
   ...['http_proxy', 'https_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'ALL_PROXY', 'all_proxy'],
 ] as const;

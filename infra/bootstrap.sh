@@ -65,6 +65,7 @@ while read -r name team kind; do
       missing+=("$name: USER:TOKEN of a user that is in nixery-$team-credentials")
       ;;
     git-config) missing+=("$name: a git configuration that gets into the team's repository") ;;
+    deploy-key) missing+=("$name: a key for ssh that gets into the team's repository") ;;
     netrc) missing+=("$name: a netrc with the passwords of the team's binary caches") ;;
     signing-key) missing+=("$name: a key of the team's account, in PEM or JSON") ;;
     *) missing+=("$name") ;;

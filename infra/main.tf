@@ -11,6 +11,7 @@ locals {
         credentials = team.credentials
         smoke       = team.credentials
         git-config  = team.git_config
+        deploy-key  = team.deploy_key
         netrc       = team.netrc
         signing-key = team.signing == "key"
       } : "nixery-${name}-${kind}" => { team = name, kind = kind } if wanted

@@ -7,7 +7,8 @@ variable "teams" {
     - region: where its bucket and its service are.
     - channel: nixpkgs at a channel or a commit; or repository: a git repository that has a package set. One of the two at
       most; the program's default channel when there is neither.
-    - git_config: whether a git configuration in Secret Manager lets the service into a private repository.
+    - git_config: whether a git configuration in Secret Manager lets the service into a private repository over https.
+    - deploy_key: whether a key in Secret Manager lets it in over ssh, and host_key: the public key of the repository's host.
     - cpu, memory_mib: the size of an instance. store_mib: how much of that memory the Nix store may take.
     - min_instances, max_instances, concurrency (requests of one instance at once), timeout_seconds (of one request),
       build_timeout_seconds (of one image).
@@ -27,6 +28,8 @@ variable "teams" {
     channel               = optional(string)
     repository            = optional(string)
     git_config            = optional(bool, false)
+    deploy_key            = optional(bool, false)
+    host_key              = optional(string)
     cpu                   = optional(number, 4)
     memory_mib            = optional(number, 8192)
     store_mib             = optional(number, 4096)
@@ -73,14 +76,30 @@ variable "teams" {
   validation {
     condition = alltrue([
       for team in values(var.teams) :
-      can(regex("^https://[^@\\s]+$", coalesce(team.repository, "https://git.example.com/packages.git")))
+      can(regex("^(https://[^@\\s]+|ssh://[a-z0-9_-]+@[a-z0-9.-]+(:[0-9]+)?/[^@\\s]+)$", coalesce(team.repository, "https://git.example.com/packages.git")))
     ])
-    error_message = "A team's repository must be an https URL without a password, as repository = \"https://git.example.com/packages.git\". Credentials belong into Secret Manager: git_config = true."
+    error_message = "A team's repository must be an https or ssh URL without a password, as repository = \"https://git.example.com/packages.git\". Credentials belong into Secret Manager: git_config = true."
   }
 
   validation {
     condition     = alltrue([for team in values(var.teams) : !team.git_config || team.repository != null])
     error_message = "git_config = true goes with a repository, as repository = \"https://git.example.com/packages.git\"."
+  }
+
+  validation {
+    condition = alltrue([
+      for team in values(var.teams) :
+      team.deploy_key == startswith(coalesce(team.repository, "https://"), "ssh://") && team.deploy_key == (team.host_key != null)
+    ])
+    error_message = "A repository over ssh goes with deploy_key and host_key, as repository = \"ssh://git@git.example.com/packages.git\", deploy_key = true and host_key = \"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI...\"."
+  }
+
+  validation {
+    condition = alltrue([
+      for team in values(var.teams) :
+      team.host_key == null || can(regex("^(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)|ssh-rsa) [A-Za-z0-9+/]+={0,2}$", team.host_key))
+    ])
+    error_message = "A team's host_key must be a line of ssh-keyscan without its host, as host_key = \"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI...\"."
   }
 
   validation {

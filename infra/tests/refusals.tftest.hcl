@@ -128,7 +128,7 @@ run "a_password_in_the_repository" {
   expect_failures = [var.teams]
 }
 
-run "a_repository_over_ssh" {
+run "a_repository_in_the_short_form_of_ssh" {
   command = plan
 
   variables {
@@ -136,6 +136,38 @@ run "a_repository_over_ssh" {
       payments = {
         region     = "europe-west1"
         repository = "git@git.example.com:payments/packages.git"
+      }
+    }
+  }
+
+  expect_failures = [var.teams]
+}
+
+run "a_repository_over_ssh_without_a_key" {
+  command = plan
+
+  variables {
+    teams = {
+      payments = {
+        region     = "europe-west1"
+        repository = "ssh://git@git.example.com/payments/packages.git"
+      }
+    }
+  }
+
+  expect_failures = [var.teams]
+}
+
+run "a_host_key_that_could_be_a_command" {
+  command = plan
+
+  variables {
+    teams = {
+      payments = {
+        region     = "europe-west1"
+        repository = "ssh://git@git.example.com/payments/packages.git"
+        deploy_key = true
+        host_key   = "ssh-ed25519 AAAA'; id"
       }
     }
   }

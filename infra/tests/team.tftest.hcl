@@ -29,6 +29,7 @@ variables {
     channel               = null
     repository            = "https://git.example.com/payments/packages.git"
     git_config            = true
+    deploy_key            = false
     cpu                   = 4
     memory_mib            = 8192
     store_mib             = 4096
@@ -225,6 +226,7 @@ run "a_team_without_any_is_reached_from_inside_alone" {
     settings = {
       region                = "europe-west1"
       git_config            = false
+      deploy_key            = false
       cpu                   = 1
       memory_mib            = 2048
       store_mib             = 1024

@@ -20,7 +20,9 @@ variables {
     }
     research = {
       region       = "us-central1"
-      channel      = "nixos-25.11"
+      repository   = "ssh://git@git.example.com/research/packages.git"
+      deploy_key   = true
+      host_key     = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
       cpu          = 8
       memory_mib   = 16384
       store_mib    = 12288

@@ -109,7 +109,7 @@ describe('infra/bootstrap.sh', () => {
   });
 
   it('names the secrets that only a person can fill, and fails', async (context) => {
-    const kinds = ['git-config', 'netrc', 'signing-key'];
+    const kinds = ['git-config', 'deploy-key', 'netrc', 'signing-key'];
     const { run } = await bootstrapIn(context, {
       secrets: Object.fromEntries(kinds.map((kind) => [`nixery-a-${kind}`, { team: 'a', kind, versions: [] }])),
     });

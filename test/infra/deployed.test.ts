@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { execa } from 'execa';
+import { parseConfig } from '../../functions/config.ts';
+import { gitSource } from '../../functions/nix/git-source.ts';
+import { LATEST } from '../../functions/nix/source.ts';
 import { smokePull } from '../../infra/smoke.ts';
 import { environmentOf, startBucket } from '../support/bucket/server.ts';
 import { writeCredentials } from '../support/credentials.ts';
@@ -69,5 +73,37 @@ describe('the program as Terraform configures it', { skip }, () => {
     // Layers came from the bucket, by URLs that it verified.
     assert.ok(double.requests.some(({ target, status }) => target.includes('X-Goog-Signature=') && status === 200));
     assert.ok(double.requests.some(({ target }) => target.includes(':signBlob')));
+  });
+
+  it('reaches a repository over ssh with the mounted key, and believes no host but the one that is named', async () => {
+    const repository = join(scratch, 'repository');
+    const git = async (...args: readonly string[]) =>
+      (await execa('git', ['-c', 'user.name=a', '-c', 'user.email=a@example.com', '-C', repository, ...args])).stdout;
+    await mkdir(repository);
+    await git('init', '--quiet');
+    await git('commit', '--quiet', '--allow-empty', '-m', 'first');
+    // An ssh that writes down how it was called, and is at the other end already.
+    const bin = join(scratch, 'bin');
+    await mkdir(bin);
+    const ssh = `#!/bin/sh\nprintf '%s\\n' "$@" >'${scratch}/arguments'\nexec git-upload-pack '${repository}'\n`;
+    await writeFile(join(bin, 'ssh'), ssh);
+    await chmod(join(bin, 'ssh'), 0o755);
+
+    const env = {
+      ...Object.fromEntries(environments.get('research') ?? []),
+      PATH: `${bin}:${process.env['PATH'] ?? ''}`,
+    };
+    // The mock's account has no address.
+    Object.assign(env, { GCS_SIGNING_ACCOUNT: 'nixery-research@acme-images.iam.gserviceaccount.com' });
+    const { nix, packages } = parseConfig(env, { programFolder: projectFolder, terminal: false });
+    assert.ok(packages.kind === 'git');
+    const source = gitSource(packages.url, { environment: nix.environment, cacheFolder: join(scratch, 'cache') });
+    assert.deepEqual(await source.pin(LATEST), { kind: 'pinned', revision: await git('rev-parse', 'HEAD') });
+
+    const said = (await readFile(join(scratch, 'arguments'), 'utf8')).split('\n');
+    const known = /^KnownHostsCommand=\/usr\/bin\/echo %H ssh-ed25519 [A-Za-z0-9+/]+$/;
+    assert.deepEqual(said.slice(0, 2), ['-i', '/secrets/deploy-key/key']);
+    assert.ok(said.some((argument) => known.test(argument)) && said.includes('StrictHostKeyChecking=yes'));
+    assert.ok(said.includes('git@git.example.com'));
   });
 });

@@ -108,6 +108,7 @@ describe('infra/', { skip }, () => {
     // It has a key.
     const research = resourceOf('research', 'google_service_account', 'team');
     assert.deepEqual(grantsTo(research['member']), [
+      'roles/secretmanager.secretAccessor on nixery-research-deploy-key',
       'roles/secretmanager.secretAccessor on nixery-research-netrc',
       'roles/secretmanager.secretAccessor on nixery-research-signing-key',
       'roles/storage.objectUser on acme-images-nixery-research',
@@ -155,7 +156,7 @@ describe('infra/', { skip }, () => {
       const service = resourceOf(team, 'google_cloud_run_v2_service', 'registry');
       for (const [name, value] of environmentIn(service)) {
         if (/CREDENTIALS|KEY$|NETRC|CONFIG/.test(name)) assert.match(value, /^\/secrets\/[a-z-]+(\/[a-z./]+)?$/, name);
-        else assert.doesNotMatch(value, /PRIVATE KEY|:\/\/[^/]*@|(token|password|secret)[=:]/i, name);
+        else assert.doesNotMatch(value, /PRIVATE KEY|:\/\/[^/@]*:[^/@]*@|(token|password|secret)[=:]/i, name);
       }
       const mounted = templateIn(service).volumes.flatMap(({ secret }) => secret.map((one) => one.secret));
       assert.ok(mounted.length > 0 && !mounted.includes(`nixery-${team}-smoke`));

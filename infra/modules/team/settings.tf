@@ -10,7 +10,9 @@ locals {
     for kind, file in {
       credentials = { folder = "/secrets/credentials", name = "credentials.json", mode = "0400" }
       # git looks for git/config in XDG_CONFIG_HOME.
-      git-config  = { folder = "/secrets/git-config/git", name = "config", mode = "0444" }
+      git-config = { folder = "/secrets/git-config/git", name = "config", mode = "0444" }
+      # ssh takes a key that others can read as long as it is not the reader's own, and git runs as Nix does.
+      deploy-key  = { folder = "/secrets/deploy-key", name = "key", mode = "0444" }
       netrc       = { folder = "/secrets/netrc", name = "netrc", mode = "0444" }
       signing-key = { folder = "/secrets/signing-key", name = "key", mode = "0400" }
       } : kind => {
@@ -21,6 +23,13 @@ locals {
     } if contains(keys(var.secrets), kind)
   }
 
+  # No host but the one whose key is known; %H is what ssh calls it.
+  ssh = join(" ", [
+    "ssh -i /secrets/deploy-key/key -o IdentitiesOnly=yes -o BatchMode=yes",
+    "-o UserKnownHostsFile=/dev/null -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=yes",
+    "-o 'KnownHostsCommand=/usr/bin/echo %H ${var.settings.host_key == null ? "" : var.settings.host_key}'",
+  ])
+
   # The program takes a variable that is set to nothing as not set; so does this.
   environment = {
     for name, value in {
@@ -30,6 +39,7 @@ locals {
       NIXERY_CHANNEL       = var.settings.channel == null ? "" : var.settings.channel
       NIXERY_PKGS_REPO     = var.settings.repository == null ? "" : var.settings.repository
       XDG_CONFIG_HOME      = contains(keys(local.files), "git-config") ? "/secrets/git-config" : ""
+      GIT_SSH_COMMAND      = var.settings.deploy_key ? local.ssh : ""
       GOOGLE_CLOUD_PROJECT = var.project
       NIX_TIMEOUT          = tostring(var.settings.build_timeout_seconds)
       # What the store and the program leave.

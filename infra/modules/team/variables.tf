@@ -19,6 +19,8 @@ variable "settings" {
     channel               = optional(string)
     repository            = optional(string)
     git_config            = bool
+    deploy_key            = bool
+    host_key              = optional(string)
     cpu                   = number
     memory_mib            = number
     store_mib             = number
