@@ -76,7 +76,9 @@ export async function run(command: string, args: readonly string[], options: Run
     return stdout;
   } catch (error) {
     if (!(error instanceof ExecaError)) throw error;
-    throw new ProcessError(failureOf(error, options), command, tail.lines(), error);
+    // The library's own error, and Node's, hold every argument, and a URL among them may have a password.
+    const cause = error.cause instanceof Error ? new Error(error.cause.message) : undefined;
+    throw new ProcessError(failureOf(error, options), command, tail.lines(), cause);
   }
 }
 
@@ -88,6 +90,9 @@ function limited(command: string, args: readonly string[], memoryBytes: number):
 
 /** What a shell, setpriv and choom end with when they do not find a program (POSIX, "Exit Status for Commands"). */
 const WRAPPER_NOT_FOUND = 127;
+
+/** User and password in a URL, as git and Nix print it when they cannot reach it. */
+const USER_OF_URL = /(\b[a-z][a-z0-9+.-]{0,20}:\/\/)[^\s/@'"]+@/gi;
 
 /** Keeps the end of what is added, in bounded memory, however long its lines are. */
 function logTail(): { add: (chunk: Buffer) => void; lines: () => string[] } {
@@ -108,7 +113,7 @@ function logTail(): { add: (chunk: Buffer) => void; lines: () => string[] } {
         .split('\n')
         .filter((line) => line.trim() !== '')
         .slice(-LOG_LINES)
-        .map((line) => line.slice(0, LOG_LINE_CHARACTERS)),
+        .map((line) => line.slice(0, LOG_LINE_CHARACTERS).replaceAll(USER_OF_URL, '$1')),
   };
 }
 

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, it } from 'node:test';
+import { inspect } from 'node:util';
+import { pino } from 'pino';
 import { LOG_LINES, ProcessError, run } from '../../functions/nix/process.ts';
 
 const env = { PATH: process.env['PATH'] ?? '' };
@@ -38,6 +40,19 @@ describe('a process', () => {
       await sh('yes 0123456789 | head -c 10000000 >&2; head -c 10000000 /dev/zero | tr "\\0" x >&2; echo done'),
       'done',
     );
+  });
+
+  it('tells no password of a URL, neither in what it printed nor in how it was called', async () => {
+    const url = 'https://user:hunter2@example.com/x';
+    const script = 'echo "fatal: cannot reach $1 and git+ssh://hunter2@host/y" >&2; exit 1';
+    const error = await failureOf(run('sh', ['-c', script, 'sh', url], { env: { ...env, PASSWORD: 'hunter2' } }));
+    assert.deepEqual(error.logTail, ['fatal: cannot reach https://example.com/x and git+ssh://host/y']);
+    const lines: string[] = [];
+    pino({}, { write: (line) => lines.push(line) }).error({ err: error }, 'failed');
+    const missing = await failureOf(run('no-such-program', [url], { env }));
+    for (const shown of [inspect(error, { depth: 9, showHidden: true }), inspect(missing, { depth: 9 }), ...lines]) {
+      assert.doesNotMatch(shown, /hunter2/);
+    }
   });
 
   it('fails with the last lines of its stderr', async () => {
