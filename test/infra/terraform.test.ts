@@ -140,13 +140,14 @@ describe('infra/', { skip }, () => {
       const kept = rulesIn(resourceOf(team, 'google_storage_bucket', 'store')).map(
         ({ action: [action], condition: [condition] }) => [
           action?.type,
-          condition?.age ?? condition?.days_since_custom_time,
+          condition?.age ?? null,
+        condition?.days_since_custom_time ?? null,
           condition?.matches_prefix ?? [],
         ],
       );
       assert.deepEqual(kept, [
-        ['Delete', 1, ['uploads/']],
-        ['Delete', 30, []],
+        ['Delete', 1, null, ['uploads/']],
+        ['Delete', null, 30, []],
       ]);
     }
   });
