@@ -141,7 +141,7 @@ describe('infra/', { skip }, () => {
         ({ action: [action], condition: [condition] }) => [
           action?.type,
           condition?.age ?? null,
-        condition?.days_since_custom_time ?? null,
+          condition?.days_since_custom_time ?? null,
           condition?.matches_prefix ?? [],
         ],
       );
