@@ -8,6 +8,8 @@ import { realTraffic } from './traffic.ts';
 export interface FuzzReport {
   readonly requests: number;
   readonly seconds: number;
+  /** Requests that were sent again, since the connection was closed under them. */
+  readonly closed: number;
   /** How often each status came; 0 is a connection that was closed without an answer. */
   readonly statuses: ReadonlyMap<number, number>;
   /** What must not be, with the request that showed it. */
@@ -39,6 +41,7 @@ export async function fuzz(options: {
   const startedMs = performance.now();
   const isOver = () => performance.now() - startedMs > options.maxSeconds * 1000 || findings.length >= MAX_FINDINGS;
   let sent = 0;
+  let closed = 0;
 
   async function sendOne(connection: Connection, random: Random): Promise<void> {
     const request = mutate(random.pick(traffic), random);
@@ -49,7 +52,13 @@ export async function fuzz(options: {
     const isHead = /^(?:\r?\n)*HEAD /.test(bytes.toString('latin1'));
     const lastOf = isBroken ? new Connection(port) : connection;
     try {
-      const response = await lastOf.send(bytes, isHead, isBroken);
+      let response = await lastOf.send(bytes, isHead, isBroken);
+      if (response === undefined && !isBroken) {
+        // The server may close a connection that it thinks idle just then: clients send such a request again (RFC 9110,
+        // section 9.2.2). What has no answer on a connection of its own has none.
+        closed++;
+        response = await lastOf.send(bytes, isHead, isBroken);
+      }
       const status = response?.status ?? 0;
       statuses.set(status, (statuses.get(status) ?? 0) + 1);
       const wrong =
@@ -90,7 +99,7 @@ export async function fuzz(options: {
   }
   findings.push(...registry.faults.map((fault) => `the registry failed: ${fault}`));
   findings.push(...(await registry.strayFiles()).map((name) => `a file outside of the store: ${name}`));
-  return { requests: sent, seconds: (performance.now() - startedMs) / 1000, statuses, findings };
+  return { requests: sent, closed, seconds: (performance.now() - startedMs) / 1000, statuses, findings };
 }
 
 /** @param target undefined when it is not known what the server takes for it */

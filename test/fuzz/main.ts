@@ -18,6 +18,7 @@ const statuses = [...report.statuses]
   .map(([status, count]) => `${status || 'none'}: ${count}`);
 const rate = Math.round(report.requests / report.seconds);
 process.stdout.write(`${report.requests} requests in ${report.seconds.toFixed(1)} s (${rate}/s)\n`);
+process.stdout.write(`sent again, since the connection was closed: ${report.closed}\n`);
 process.stdout.write(`answers by status: ${statuses.join(', ')}\n`);
 for (const finding of report.findings) process.stdout.write(`\n${finding}\n`);
 const isComplete = report.requests === requests;
