@@ -27,8 +27,12 @@ export async function request(
 }
 
 /** As {@link request} with GET, sent on as often as a pull of a long build is. */
-export async function pull(origin: string, path: string): Promise<Response> {
-  let answer = await request(origin, 'GET', path);
-  while (answer.status === 307) answer = await request(origin, 'GET', answer.headers['location'] ?? '');
+export async function pull(
+  origin: string,
+  path: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Response> {
+  let answer = await request(origin, 'GET', path, headers);
+  while (answer.status === 307) answer = await request(origin, 'GET', answer.headers['location'] ?? '', headers);
   return answer;
 }
