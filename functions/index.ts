@@ -6,7 +6,9 @@ import { imageBuilder } from './builder/image-builder.ts';
 import { ALWAYS, imageMaker } from './builder/image-maker.ts';
 import { admitBy, packagePolicy } from './builder/package-policy.ts';
 import { packageFinder } from './builder/packages.ts';
+import { roomyMaker } from './builder/roomy-maker.ts';
 import { composeAccess } from './compose-access.ts';
+import { composeRoom } from './compose-room.ts';
 import { composeStorage } from './compose-store.ts';
 import { type Config, parseConfig } from './config.ts';
 import { audit } from './http/audit.ts';
@@ -64,7 +66,17 @@ async function compose(config: Config): Promise<Handler> {
   const maker = imageMaker({ store, known, compressor, threads, packages, leases: held, policy });
   const { pinForMs, maxQueue, maxBuilds = availableParallelism() } = config;
   const limits = { timeoutMs: config.nix.timeoutMs, maxBuilds, maxQueue, pinForMs };
-  const images = imageBuilder({ store, known, source, maker, log, limits, leases: held, policy });
+  const room = await composeRoom(config.nix, log);
+  const images = imageBuilder({
+    store,
+    known,
+    source,
+    maker: room ? roomyMaker(maker, room) : maker,
+    log,
+    limits,
+    leases: held,
+    policy,
+  });
   const ready = readiness({ store, log });
   const handle = handler({
     registry: registry({ store, known, images, tags: pulledTags(store), signer }),

@@ -2,6 +2,7 @@ import { CredentialsError } from './access/credentials.ts';
 import { ConfigError } from './config.ts';
 import { CompressorMissingError } from './layer/compressor-error.ts';
 import { SourceError } from './nix/source.ts';
+import { StoreSpaceError } from './nix/store-space.ts';
 import { StorageError } from './storage/blob-store.ts';
 import { FolderUnusableError } from './storage/folder-prepare.ts';
 import { BucketUnusableError } from './storage/gcs-start.ts';
@@ -13,6 +14,7 @@ const KINDS = [
   CompressorMissingError,
   CredentialsError,
   SourceError,
+  StoreSpaceError,
 ];
 
 /** An error as it is told to who runs the program: in a sentence what a person can mend, else with where it happened. */

@@ -1,7 +1,11 @@
 import { ProcessError } from '../nix/process.ts';
 import { BuildFailedError } from '../nix/realise.ts';
+import { StoreFullError } from '../nix/store-room.ts';
 import type { ImageUnavailable } from './outcome.ts';
 import { PackageDeniedError } from './package-policy.ts';
+
+/** When to ask again for an image that did not fit beside others. */
+const RETRY_AFTER_SECONDS = 10;
 
 /**
  * What went wrong, when it is the image's own fault: its build fails or takes too long, or it is not to be had.
@@ -10,6 +14,12 @@ import { PackageDeniedError } from './package-policy.ts';
  */
 export function explainFailure(error: unknown, deadline: AbortSignal, timeoutMs: number): ImageUnavailable | undefined {
   if (error instanceof PackageDeniedError) return { kind: 'denied', message: error.message };
+  if (error instanceof StoreFullError) {
+    const { message } = error;
+    return error.lasts === 'always'
+      ? { kind: 'build-failed', message, logTail: [] }
+      : { kind: 'busy', message, retryAfterSeconds: RETRY_AFTER_SECONDS };
+  }
   if (error instanceof BuildFailedError) {
     return { kind: 'build-failed', message: error.message, logTail: error.logTail };
   }

@@ -158,7 +158,9 @@ export function imageBuilder(world: {
       failure = explained;
     }
     log.warn({ ...about, failure }, 'no image');
-    if (failure.kind !== 'denied') await failed.add(key, failure, { signal: stopped.signal });
+    // Both may be over with the next request.
+    if (failure.kind !== 'denied' && failure.kind !== 'busy')
+      await failed.add(key, failure, { signal: stopped.signal });
     return failure;
   }
 

@@ -113,6 +113,7 @@ export function imageMaker(into: {
     call: NixCall,
   ) {
     const image = { closure: unionOf(known), root: root.tree };
+    await call.room?.hold(image.closure.map(({ path }) => path));
     try {
       return await makeLayers(image, { signal: call.signal });
     } catch (error) {

@@ -1,5 +1,6 @@
 import type { ProcessUser } from './process-user.ts';
 import type { RunOptions } from './process.ts';
+import type { BuildRoom } from './store-room.ts';
 
 /** What is known of a package as soon as it is evaluated. */
 export interface NamedPackage {
@@ -29,7 +30,10 @@ export interface Nix {
 }
 
 /** What one call may take. */
-export type NixCall = Omit<RunOptions, 'env' | 'user'>;
+export type NixCall = Pick<RunOptions, 'signal' | 'timeoutMs'> & {
+  /** The build's part of a store that is small; nobody looks at its room when absent. */
+  readonly room?: BuildRoom | undefined;
+};
 
 /** Nix's own message in what it printed: the text behind the last `error:`, without where in which file. */
 export function nixMessage(logTail: readonly string[]): string {

@@ -44,6 +44,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
   /** Address space that it may take, in bytes; without limit when absent. */
   readonly memoryBytes?: number | undefined;
+  /** Gets all of stderr, of which otherwise only the end is kept, for an error. */
+  readonly onStderr?: ((chunk: Buffer) => void) | undefined;
   /** Who it runs as; this process's own user when absent. */
   readonly user?: ProcessUser | undefined;
 }
@@ -72,6 +74,7 @@ export async function run(command: string, args: readonly string[], options: Run
       ...(options.signal && { cancelSignal: options.signal }),
     });
     subprocess.stderr.on('data', tail.add);
+    if (options.onStderr) subprocess.stderr.on('data', options.onStderr);
     const { stdout } = await subprocess;
     return stdout;
   } catch (error) {

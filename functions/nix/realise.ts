@@ -1,3 +1,4 @@
+import { unpackedBytes } from './fetch-size.ts';
 import { type Nix, type NixCall, nixMessage } from './nix.ts';
 import { ProcessError, run } from './process.ts';
 import type { Output } from './resolve.ts';
@@ -29,14 +30,41 @@ const LOGS = ['--option', 'max-build-log-size', String(MAX_LOG_BYTES), '--option
  * Makes outputs be in the local store: takes them from a binary cache or builds them.
  *
  * @throws BuildFailedError when a build fails
+ * @throws StoreFullError when the call has a room and that is too small
  * @throws ProcessError when Nix is not there, is stopped or takes too long
  */
 export async function realise(nix: Nix, outputs: readonly Output[], call: NixCall = {}): Promise<void> {
   const targets = [...new Set(outputs.map((output) => `${output.drvPath}!${output.name}`))];
+  const { room } = call;
+  if (room === undefined) return realiseNow(nix, targets, call);
+  const neededBytes = await announcedBytes(nix, targets, call);
+  return room.adding(neededBytes, () => realiseNow(nix, targets, call), isStoreFull);
+}
+
+async function realiseNow(nix: Nix, targets: readonly string[], call: NixCall): Promise<void> {
   try {
     await run('nix-store', ['--realise', ...LOGS, ...targets], { ...call, env: nix.environment, user: nix.user });
   } catch (error) {
     if (error instanceof ProcessError && error.failure === 'exit') throw new BuildFailedError(error.logTail, error);
     throw error;
   }
+}
+
+/** What the kernel and SQLite say of a file system without room. */
+const NO_ROOM = /No space left on device|database or disk is full/;
+
+function isStoreFull(error: unknown): boolean {
+  const printed = error instanceof BuildFailedError ? [error.message, ...error.logTail] : [];
+  return printed.some((line) => NO_ROOM.test(line));
+}
+
+/** @returns what Nix knows beforehand: the length of what comes from binary caches */
+async function announcedBytes(nix: Nix, targets: readonly string[], { signal, timeoutMs }: NixCall): Promise<number> {
+  let printed = '';
+  const onStderr = (chunk: Buffer): void => {
+    printed += chunk.toString();
+  };
+  const options = { signal, env: nix.environment, user: nix.user, onStderr, ...(timeoutMs && { timeoutMs }) };
+  await run('nix-store', ['--realise', '--dry-run', ...targets], options);
+  return unpackedBytes(printed);
 }

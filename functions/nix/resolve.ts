@@ -76,11 +76,22 @@ export interface ResolveRequest {
 
 /**
  * Resolves all names in one evaluation; the answers stand in the order of the names. Only when Nix gives up on the whole
- * is each name evaluated alone, to tell which one it was.
+ * is each name evaluated alone, to tell which one it was. What is found stays in the store while the call has its room.
  *
  * @throws ProcessError when Nix is not there, is stopped or takes too long, and whatever `nix.admit` throws
  */
 export async function resolve(nix: Nix, request: ResolveRequest, call: NixCall = {}): Promise<readonly Resolution[]> {
+  const { room } = call;
+  if (room === undefined) return resolveNames(nix, request, call);
+  return room.keepingAll(async () => {
+    const resolutions = await resolveNames(nix, request, call);
+    const outputs = resolutions.flatMap((one) => (one.kind === 'found' ? one.outputs : []));
+    await room.hold(outputs.flatMap(({ drvPath, path }) => [drvPath, path]));
+    return resolutions;
+  });
+}
+
+async function resolveNames(nix: Nix, request: ResolveRequest, call: NixCall): Promise<readonly Resolution[]> {
   let evaluated: readonly Evaluated[];
   try {
     const json = await evaluate(nix, 'resolve.nix', request.source, request, ['--strict', '--json'], call);
@@ -92,7 +103,7 @@ export async function resolve(nix: Nix, request: ResolveRequest, call: NixCall =
     if (others.length === 0) return [evaluationFailed(nix, only, error)];
     const alone: Resolution[] = [];
     for (const attribute of request.attributes) {
-      alone.push(...(await resolve(nix, { ...request, attributes: [attribute] }, call)));
+      alone.push(...(await resolveNames(nix, { ...request, attributes: [attribute] }, call)));
     }
     return alone;
   }

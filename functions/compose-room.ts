@@ -1,0 +1,27 @@
+import type { Config } from './config.ts';
+import type { Log } from './log.ts';
+import { collectGarbage, garbageRoots } from './nix/garbage.ts';
+import { type StoreRoom, storeRoom } from './nix/store-room.ts';
+import { checkOwnFileSystem, measureStore } from './nix/store-space.ts';
+
+/** The volume of the store, and the folder of the roots that are this program's. */
+const VOLUME = '/nix';
+const ROOTS = '/nix/var/nix/gcroots/nixery-run';
+
+/**
+ * The room of a Nix store that has a limit; undefined where it has none. No two servers share such a store.
+ *
+ * @throws StoreSpaceError when it is not on a file system of its own
+ */
+export async function composeRoom(nix: Config['nix'], log: Log): Promise<StoreRoom | undefined> {
+  const { storeLimitBytes: limitBytes } = nix;
+  if (limitBytes === undefined) return undefined;
+  await checkOwnFileSystem(VOLUME);
+  return storeRoom({
+    measure: () => measureStore(VOLUME),
+    roots: await garbageRoots(ROOTS),
+    collect: (maxFreedBytes) => collectGarbage(nix, maxFreedBytes),
+    limitBytes,
+    log,
+  });
+}
