@@ -1,6 +1,7 @@
 import type { Config } from './config.ts';
 import type { Log } from './log.ts';
-import { collectGarbage, garbageRoots } from './nix/garbage.ts';
+import { collectGarbage } from './nix/garbage.ts';
+import { garbageRoots } from './nix/garbage-roots.ts';
 import { type StoreRoom, storeRoom } from './nix/store-room.ts';
 import { checkOwnFileSystem, measureStore } from './nix/store-space.ts';
 

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { GarbageRoots } from './garbage.ts';
+import type { GarbageRoots } from './garbage-roots.ts';
 import { sharedGate } from './shared-gate.ts';
 import type { StorePath } from './store-path.ts';
 import type { StoreSpace } from './store-space.ts';
