@@ -36,7 +36,7 @@ const DRAIN_LOOK_MS = 50;
  *
  * @param stop ends what goes on without a request; it is called at once
  */
-export function stopAtSignals(server: Server, stop: () => Promise<void>, log: Pick<Logger, 'info' | 'error'>): void {
+export function stopAtSignals(server: Server, stop: () => Promise<unknown>, log: Pick<Logger, 'info' | 'error'>): void {
   let stopping = false;
   async function drain(signal: NodeJS.Signals): Promise<void> {
     if (stopping) return;

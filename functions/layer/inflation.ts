@@ -1,5 +1,5 @@
 import type { LayerJob } from './layer-job.ts';
-import type { LayerRequest, TarTotals } from './layer-messages.ts';
+import { type LayerRequest, type TarTotals, WINDOW_BYTES } from './layer-messages.ts';
 
 /** Inflates the members of a layer, one after the other. */
 export interface Inflation {
@@ -12,8 +12,10 @@ export interface Inflation {
   close(): Promise<void>;
 }
 
-/** While it inflates, the next bytes can be fetched: a failure is met by the call after. @throws CompressorError, the reason of the signal */
+/** While it inflates, the next bytes are fetched: a failure is met by the call after. @throws CompressorError, the reason of the signal */
 export function inflation(job: LayerJob): Inflation {
+  const windows = job.windows.map((window) => Buffer.from(window)) as [Buffer, Buffer];
+  let turn: 0 | 1 = 0;
   let before: Promise<unknown> = job.ask({ kind: 'inflate' }, 'more');
   before.catch(() => undefined);
 
@@ -24,7 +26,16 @@ export function inflation(job: LayerJob): Inflation {
   }
 
   return {
-    write: (bytes) => then({ kind: 'member-bytes', bytes: new Uint8Array(bytes).buffer }),
+    async write(bytes) {
+      for (let offset = 0; offset < bytes.length;) {
+        // The thread may still read the other window.
+        const piece = bytes.subarray(offset, offset + WINDOW_BYTES);
+        windows[turn].set(piece);
+        await then({ kind: 'member-bytes', window: turn, bytes: piece.length });
+        turn = turn === 0 ? 1 : 0;
+        offset += piece.length;
+      }
+    },
     endMember: () => then({ kind: 'member-end' }),
     async end() {
       await before;

@@ -21,10 +21,16 @@ export type LayerRequest =
   | { readonly kind: 'next' }
   /** Starts to inflate the members of a layer, without its head and tail. */
   | { readonly kind: 'inflate' }
-  | { readonly kind: 'member-bytes'; readonly bytes: ArrayBuffer }
+  /** They lie in a window, and stay there until the reply. */
+  | { readonly kind: 'member-bytes'; readonly window: 0 | 1; readonly bytes: number }
   | { readonly kind: 'member-end' }
   | { readonly kind: 'inflate-end' }
   | { readonly kind: 'close' };
+
+/** What a thread says by itself, once, when it can be asked. */
+export interface LayerThreadReady {
+  readonly kind: 'ready';
+}
 
 /** After a `piece` with totals, `inflated`, `closed` and `failed` nothing is open any more. */
 export type LayerReply =

@@ -1,10 +1,18 @@
 import { Worker } from 'node:worker_threads';
 import type { CompressorName } from './compressor.ts';
-import { type LayerReply, type LayerRequest, type LayerThreadStart, WINDOW_BYTES } from './layer-messages.ts';
+import {
+  type LayerReply,
+  type LayerRequest,
+  type LayerThreadReady,
+  type LayerThreadStart,
+  WINDOW_BYTES,
+} from './layer-messages.ts';
 
 /** One thread that packs store paths and inflates layers, seen from outside. */
 export interface LayerThread {
   readonly windows: LayerThreadStart['windows'];
+  /** Resolves when it has started, or has ended instead. */
+  readonly started: Promise<void>;
   /** False when it has ended, which it never does by itself. */
   readonly alive: boolean;
   /** Asks something, once what was asked before is answered. @throws Error when the thread ends before it has answered */
@@ -13,7 +21,10 @@ export interface LayerThread {
   cancel(): void;
 }
 
-/** Does not keep the process from ending while it is asked nothing. */
+/**
+ * Does not keep the process from ending while it is asked nothing, but for its start: a process that ends while a thread
+ * loads koffi is aborted by that (koffi 3.3).
+ */
 export function startLayerThread(entry: URL, compressor: CompressorName): LayerThread {
   const start: LayerThreadStart = {
     compressor,
@@ -29,9 +40,15 @@ export function startLayerThread(entry: URL, compressor: CompressorName): LayerT
   let alive = true;
   let asked: PromiseWithResolvers<LayerReply> | undefined;
   let failure: unknown;
-  worker.on('message', (reply: LayerReply) => {
+  const { promise: started, resolve: isStarted } = Promise.withResolvers<undefined>();
+  worker.on('message', (message: LayerReply | LayerThreadReady) => {
+    if (message.kind === 'ready') {
+      isStarted(undefined);
+      if (asked === undefined) worker.unref();
+      return;
+    }
     worker.unref();
-    asked?.resolve(reply);
+    asked?.resolve(message);
     asked = undefined;
   });
   worker.on('error', (error) => {
@@ -39,15 +56,14 @@ export function startLayerThread(entry: URL, compressor: CompressorName): LayerT
   });
   worker.on('exit', (status) => {
     alive = false;
+    isStarted(undefined);
     asked?.reject(ended(status, failure));
     asked = undefined;
   });
 
-  // A listener for messages holds the process, so only now.
-  worker.unref();
-
   return {
     windows: start.windows,
+    started,
     get alive() {
       return alive;
     },
@@ -56,7 +72,7 @@ export function startLayerThread(entry: URL, compressor: CompressorName): LayerT
       if (request.kind === 'pack' || request.kind === 'inflate') Atomics.store(start.cancelled, 0, 0);
       worker.ref();
       asked = Promise.withResolvers();
-      worker.postMessage(request, request.kind === 'member-bytes' ? [request.bytes] : []);
+      worker.postMessage(request);
       return asked.promise;
     },
     cancel() {

@@ -18,6 +18,8 @@ export interface LayerThreads {
    * time: that takes twice as long.
    */
   warmUp(): Promise<void>;
+  /** Resolves when no thread is starting. Before that the process must not end itself. */
+  started(): Promise<void>;
 }
 
 const processThreads = new Map<CompressorName, LayerThreads>();
@@ -41,7 +43,14 @@ export function layerThreads(
   count: number,
   entry = new URL('./layer-worker.ts', import.meta.url),
 ): LayerThreads {
-  const start = (): LayerThread => startLayerThread(entry, compressor);
+  const starting = new Set<Promise<void>>();
+  function start(): LayerThread {
+    const thread = startLayerThread(entry, compressor);
+    const { started } = thread;
+    starting.add(started);
+    void started.then(() => starting.delete(started));
+    return thread;
+  }
   const idle = Array.from({ length: count }, start);
   const waiting: ((thread: LayerThread) => void)[] = [];
 
@@ -79,6 +88,9 @@ export function layerThreads(
   return {
     pack: async (path, { signal } = {}) => packing(await jobOf(signal), path),
     inflate: async ({ signal } = {}) => inflation(await jobOf(signal)),
+    async started() {
+      await Promise.all(starting);
+    },
     async warmUp() {
       const location = byteString(fileURLToPath(new URL('.', entry)));
       await Promise.all(

@@ -6,6 +6,7 @@ import { HEAD, TAIL } from './frame.ts';
 import {
   type LayerReply,
   type LayerRequest,
+  type LayerThreadReady,
   type LayerThreadStart,
   type PackTotals,
   type TarTotals,
@@ -40,6 +41,7 @@ class ClosedError extends Error {
   override readonly name = 'ClosedError';
 }
 
+port.postMessage({ kind: 'ready' } satisfies LayerThreadReady);
 for (;;) {
   const request = await nextRequest();
   try {
@@ -96,7 +98,7 @@ async function pack({ name, location }: LayerRequest & { kind: 'pack' }): Promis
 async function inflate(): Promise<TarTotals> {
   const tar = hashing();
   let isOpen = false;
-  async function* member(): AsyncGenerator<Uint8Array, void, void> {
+  async function* member(): AsyncGenerator<Buffer, void, void> {
     for (;;) {
       reply({ kind: 'more' });
       const request = await nextRequest();
@@ -105,7 +107,7 @@ async function inflate(): Promise<TarTotals> {
       if (request.kind === 'inflate-end' && !isOpen) return;
       if (request.kind !== 'member-bytes') throw new ClosedError();
       isOpen = true;
-      yield new Uint8Array(request.bytes);
+      yield pieces[request.window].subarray(0, request.bytes);
     }
   }
   for (;;) {

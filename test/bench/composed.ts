@@ -18,7 +18,7 @@ const COMBINATION = 'shell/git/jq';
 /** A folder with the programs that a registry needs beside Nix, and those that give it another `/nix`. */
 async function programsWithoutNix(setting: Setting): Promise<string> {
   const folder = await setting.folder();
-  for (const program of ['igzip', 'sh', 'rm', 'mkfifo', 'unshare', 'mount']) {
+  for (const program of ['sh', 'unshare', 'mount']) {
     await symlink((await run('which', [program])).trim(), join(folder, program));
   }
   return folder;

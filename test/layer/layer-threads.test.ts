@@ -155,14 +155,32 @@ describe('threads that make layers', () => {
     assert.ok((await read(await threads.pack({ name: 'x', location: small }))).length > 0);
   });
 
-  it('do not keep a process from ending, used or not', async () => {
-    const script = `
-      import { layerThreads } from '${new URL('../../functions/layer/layer-threads.ts', import.meta.url).href}';
-      const packing = await layerThreads('igzip', 2).pack({ name: 'x', location: '${small}' });
-      for await (const piece of packing) if (piece.length === 0) throw new Error('empty');`;
-    const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'ignore', timeout: 30_000 });
-    assert.deepEqual(await once(child, 'close'), [0, null]);
+  it('warm up, and work as before', async () => {
+    const threads = layerThreads('igzip', 2);
+    await threads.started();
+    await threads.warmUp();
+    const [one, other] = await Promise.all(
+      [small, small].map(async (location) => read(await threads.pack({ name: 'x', location }))),
+    );
+    assert.ok(one?.equals(other ?? Buffer.of()));
   });
+
+  const program = new URL('../../functions/layer/layer-threads.ts', import.meta.url).href;
+  for (const [how, script] of [
+    ['unused', `layerThreads('igzip', 2);`],
+    [
+      'used',
+      `const packing = await layerThreads('igzip', 2).pack({ name: 'x', location: '${small}' });
+       for await (const piece of packing) if (piece.length === 0) throw new Error('empty');`,
+    ],
+    ['told to end once they have started', `await layerThreads('igzip', 2).started(); process.exit();`],
+  ] as const) {
+    it(`do not keep a process from ending well: ${how}`, async () => {
+      const code = `import { layerThreads } from '${program}';\n${script}`;
+      const child = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: 'ignore', timeout: 30_000 });
+      assert.deepEqual(await once(child, 'close'), [0, null]);
+    });
+  }
 
   it('are replaced when they die, which fails what they were doing', async () => {
     const entry = join(folder, 'dying.mjs');
