@@ -26,6 +26,14 @@ export class BodyGoneError extends Error {
 }
 
 /**
+ * Whether nothing can come behind a request on its connection: its body stays unread; and Node, when a client wanted to
+ * go on in another protocol, hangs up on some of what follows.
+ */
+function isLast(request: IncomingMessage): boolean {
+  return bringsBody(request) || request.headers.upgrade !== undefined;
+}
+
+/**
  * Sends an answer. HEAD gets the headers of GET, Content-Length included, and no body.
  *
  * @throws BodyGoneError before anything is sent; afterwards an error destroys the connection, so that the client sees
@@ -48,8 +56,7 @@ export async function send(
   response.writeHead(status, {
     ...headers,
     ...(status !== 304 && { 'Content-Length': String(length) }),
-    // The body stays unread, so nothing can come behind it.
-    ...(bringsBody(request) && { Connection: 'close' }),
+    ...(isLast(request) && { Connection: 'close' }),
   });
   if (stream !== undefined) await pipeline(stream, response, { signal });
   else if (bodyless) response.end();

@@ -229,6 +229,15 @@ describe('a request with a body of no bytes', () => {
   });
 });
 
+describe('a request that wants another protocol', () => {
+  it('is answered in this one, and the connection is closed', async () => {
+    const bytes = 'GET /v2/ HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n';
+    const answer = await rawRequest(server.port, bytes);
+    assert.equal(answer.status, 401);
+    assert.match(answer.head, /^Connection: close$/im);
+  });
+});
+
 describe('what is no request', () => {
   const long = 'a'.repeat(20_000);
   for (const [what, bytes, status] of [
