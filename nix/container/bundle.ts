@@ -7,6 +7,8 @@
 import { cp, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type BuildOptions, build } from 'esbuild';
+import { leftOut } from './left-out.ts';
+import { ownSourceMaps } from './own-source-maps.ts';
 import { workerEntries } from './worker-entries.ts';
 
 const project = resolve(import.meta.dirname, '..', '..');
@@ -41,6 +43,7 @@ const common: BuildOptions = {
   external: ['koffi'],
   sourcemap: true,
   sourcesContent: false,
+  // Names stay as they are, for stacks.
   minifySyntax: true,
   minifyWhitespace: true,
   logLevel: 'warning',
@@ -54,9 +57,15 @@ await build({
   ...common,
   stdin: { contents: start, resolveDir: project, sourcefile: 'start.ts' },
   outfile: join(output, 'index.mjs'),
-  plugins: [workerEntries((path) => threads.add(path))],
+  plugins: [leftOut, ownSourceMaps, workerEntries((path) => threads.add(path))],
 });
-await build({ ...common, entryPoints: [...threads], outdir: output, outExtension: { '.js': '.mjs' } });
+await build({
+  ...common,
+  plugins: [ownSourceMaps],
+  entryPoints: [...threads],
+  outdir: output,
+  outExtension: { '.js': '.mjs' },
+});
 for (const file of koffi) {
   await cp(join(project, 'node_modules', file), join(target, 'node_modules', file), { recursive: true });
 }

@@ -16,6 +16,4 @@ install -d -o "$user" -g "$user" /nix/store /nix/var/nix /nix/var/nix/gcroots "$
 install -d /nix/var/nix/gcroots/nixery-run
 
 keep=+setuid,+setgid,+setpcap,+kill
-exec setpriv --inh-caps=-all --bounding-set=-all,$keep -- \
-  node --enable-source-maps --max-semi-space-size=4 --max-old-space-size=512 /app/functions/index.mjs \
-  --source=/app/functions/index.mjs --target=registry --signature-type=http --ignored-routes= "$@"
+exec setpriv --inh-caps=-all --bounding-set=-all,$keep -- sh /app/start.sh "$@"

@@ -45,6 +45,8 @@ export async function startDockerEngine(): Promise<DockerEngine> {
       const ended = once(engine, 'exit');
       engine.kill('SIGTERM');
       await ended;
+      // Containers in the machine's own network leave it mounted there.
+      await succeeds('umount', [`${folder}/exec/netns/default`]);
       await rm(folder, { recursive: true, force: true });
     },
   };
