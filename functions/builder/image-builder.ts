@@ -5,7 +5,7 @@ import type { PackageSource } from '../nix/source.ts';
 import { type Digest, hexOf } from '../oci/digest.ts';
 import type { BlobStore, IoOptions } from '../storage/blob-store.ts';
 import type { KnownBlobs } from '../storage/known-blobs.ts';
-import type { Leases } from '../storage/leases.ts';
+import type { Lease, Leases } from '../storage/leases.ts';
 import { explainFailure } from './explain-failure.ts';
 import { failures } from './failures.ts';
 import { imageOf, type ImageRecord } from './image.ts';
@@ -17,6 +17,7 @@ import type { ImageOrigin, ImageOutcome, ImageUnavailable, PackagesDenied } from
 import type { PackagePolicy } from './package-policy.ts';
 import { pins } from './pins.ts';
 import { renewal } from './renewal.ts';
+import { busy, spent } from './try-later.ts';
 import { waitFor } from './wait-for.ts';
 
 /** Images from names: found where they are, made where they are not, once, whoever asks for them and wherever. */
@@ -59,19 +60,6 @@ export type FoundImage = Extract<ImageOutcome, { kind: 'image' }>;
 const POLL_MS = [100, 200, 400, 800];
 /** References of a name that are looked up when a blob is missing; each may cost two reads. */
 const MAX_RECALLED = 10;
-/** What a client that finds too long a queue is told to wait. */
-const RETRY_AFTER_SECONDS = 10;
-
-function busy(active: number, waiting: number): ImageUnavailable {
-  const message = `${active} images are being made and ${waiting} wait: try again later`;
-  return { kind: 'busy', message, retryAfterSeconds: RETRY_AFTER_SECONDS };
-}
-
-function spent(retryAfterSeconds: number): ImageUnavailable {
-  const message = `you have had as many images made as you may for now: try again in ${retryAfterSeconds} s`;
-  return { kind: 'busy', message, retryAfterSeconds };
-}
-
 export interface BuildLimits {
   /** Milliseconds for one build, evaluation included. */
   readonly timeoutMs: number;
@@ -104,6 +92,7 @@ export function imageBuilder(world: {
   const limit = pLimit(maxBuilds);
   /** The one build of each image in this process. */
   const builds = new Map<string, Promise<ImageOutcome>>();
+  const releases = new Set<Promise<unknown>>();
   const stopped = new AbortController();
 
   async function forget(blob: Digest, options: IoOptions): Promise<void> {
@@ -164,6 +153,18 @@ export function imageBuilder(world: {
     return failure;
   }
 
+  /** Nobody waits for that: whoever looks for the image finds it before the lease. */
+  function giveBack(lease: Lease, key: string): void {
+    const releasing: Promise<unknown> = lease.release().then(
+      () => releases.delete(releasing),
+      (error: unknown) => {
+        releases.delete(releasing);
+        log.warn({ key, err: error }, 'a lease could not be given back: others wait until it is over');
+      },
+    );
+    releases.add(releasing);
+  }
+
   /** Makes an image under its lease; undefined while another instance has that. */
   async function makeWithLease(order: ImageOrder, key: string): Promise<ImageOutcome | undefined> {
     const lease = await world.leases.take(key, { signal: stopped.signal });
@@ -172,7 +173,7 @@ export function imageBuilder(world: {
       // The holder before may have ended between the last look and now.
       return (await lookAround(key)) ?? (await limit(() => make(order, key)));
     } finally {
-      await lease.release();
+      giveBack(lease, key);
     }
   }
 
@@ -253,6 +254,7 @@ export function imageBuilder(world: {
     async stop() {
       stopped.abort();
       await Promise.allSettled([...builds.values(), kept.stop()]);
+      await Promise.all(releases);
     },
   };
 }

@@ -1,33 +1,26 @@
-import { Readable } from 'node:stream';
 import { LRUCache } from 'lru-cache';
 import { type Compressor, compressorIdentity } from '../layer/compressor.ts';
-import { defaultCommand, ENVIRONMENT } from '../layer/default-command.ts';
-import { createLayerMaker, type ImageLayer, type LayerSources, type LayerStats } from '../layer/image-layers.ts';
+import { defaultCommand } from '../layer/default-command.ts';
+import { createLayerMaker, type LayerStats, type PackedAhead } from '../layer/image-layers.ts';
 import type { LayerThreads } from '../layer/layer-threads.ts';
 import { MAX_LAYERS, OWN_LAYER_MIN_BYTES, PLAN_VERSION } from '../layer/plan.ts';
-import { publishBlob } from '../layer/publish-blob.ts';
 import { ROOT_LAYER_VERSION, rootTree } from '../layer/root-tree.ts';
 import { StorePathMissingError, type Tree } from '../layer/tree.ts';
 import type { NixCall } from '../nix/nix.ts';
 import type { PackageSource } from '../nix/source.ts';
 import type { ClosurePath, StorePath } from '../nix/store-path.ts';
-import { MediaType } from '../oci/descriptor.ts';
-import { hexOf } from '../oci/digest.ts';
-import { serialiseImageConfig } from '../oci/image-config.ts';
-import { serialiseManifest } from '../oci/manifest.ts';
-import { architectureOf } from '../oci/platform.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
 import type { KnownBlobs } from '../storage/known-blobs.ts';
 import type { Leases } from '../storage/leases.ts';
-import { splitObjectKey } from '../storage/object-key.ts';
-import { findRecord, overwriteRecord, settleRecord } from '../storage/record.ts';
-import { imageObject, type ImageRecord, imageRecord, imageRecordSchema } from './image.ts';
+import { findRecord } from '../storage/record.ts';
+import type { ImageRecord } from './image.ts';
 import { imageKey } from './image-key.ts';
 import type { ImageRequest } from './image-request.ts';
 import type { PackagesDenied, PackagesUnavailable } from './outcome.ts';
 import { nameWithoutVersion, type PackagePolicy, type PolicySubject, subjectOf } from './package-policy.ts';
 import { packageObject, packageRecordSchema } from './package-record.ts';
 import type { KnownPackage, PackageFinder, PackageQuery } from './packages.ts';
+import { imagePublisher } from './publish-image.ts';
 
 /** In every image where the package set has them: CA certificates, and the names of protocols and services. */
 export const ALWAYS: readonly string[] = ['cacert', 'iana-etc'];
@@ -74,7 +67,8 @@ export function imageMaker(into: {
   readonly policy?: PackagePolicy | undefined;
 }): ImageMaker {
   const { store, known, compressor, packages: finder, policy } = into;
-  const makeLayers = createLayerMaker(into);
+  const layerMaker = createLayerMaker(into);
+  const publish = imagePublisher(store);
 
   const queryOf = ({ request, source, revision }: ImageOrder): PackageQuery => {
     const { attributes, system } = request;
@@ -110,73 +104,18 @@ export function imageMaker(into: {
     order: ImageOrder,
     known: readonly KnownPackage[],
     root: ReturnType<typeof rootOf>,
-    call: NixCall,
+    call: NixCall & { readonly ahead?: PackedAhead | undefined },
   ) {
     const image = { closure: unionOf(known), root: root.tree };
     await call.room?.hold(image.closure.map(({ path }) => path));
     try {
-      return await makeLayers(image, { signal: call.signal });
+      return await layerMaker.make(image, { signal: call.signal, ahead: call.ahead });
     } catch (error) {
       if (!(error instanceof StorePathMissingError)) throw error;
       const attributes = known.map(({ record }) => record.attribute);
       await finder.realise(queryOf(order), attributes, call);
-      return makeLayers(image, { signal: call.signal });
+      return layerMaker.make(image, { signal: call.signal });
     }
-  }
-
-  async function publish(
-    order: ImageOrder,
-    packages: readonly KnownPackage[],
-    { layers, sources }: { readonly layers: readonly ImageLayer[]; readonly sources: LayerSources },
-    command: readonly string[] | undefined,
-    call: NixCall,
-  ) {
-    const { request, revision, source } = order;
-    const configBytes = serialiseImageConfig({
-      architecture: architectureOf(request.system),
-      diffIds: layers.map(({ diffId }) => diffId),
-      env: ENVIRONMENT,
-      ...(command && { cmd: command }),
-      labels: {
-        'org.opencontainers.image.title': request.attributes.join('/'),
-        'org.opencontainers.image.revision': revision,
-        'org.opencontainers.image.source': source.description,
-      },
-    });
-    const options = { signal: call.signal };
-    const config = await publishBlob(store, Readable.from([configBytes]), options);
-    const descriptors = layers.map(({ descriptor }) => descriptor);
-    const manifest = serialiseManifest({
-      config: { mediaType: MediaType.config, digest: config.digest, size: config.sizeBytes },
-      layers: descriptors,
-    });
-    await publishBlob(store, Readable.from([manifest.bytes]), options);
-    const record = imageRecord({
-      key: keyOf(order),
-      revision,
-      digest: manifest.digest,
-      manifest: manifest.bytes.toString(),
-      blobs: [config.digest, ...new Set(descriptors.map(({ digest }) => digest))],
-      attributes: [...request.attributes],
-      asked: [...subjectsOf(request, packages)],
-      system: request.system,
-      packages: packages.map((one) => one.key),
-      contents: sources.contents.map(({ path, key, digest }) => ({ path, name: splitObjectKey(key).name, digest })),
-      joins: sources.joins.map((key) => splitObjectKey(key).name),
-    });
-    // The digest first: whoever finds the image by its key asks for the digest next.
-    await settle(imageObject(hexOf(manifest.digest)), record, call);
-    return settle(imageObject(record.key), record, call);
-  }
-
-  async function settle(object: ReturnType<typeof imageObject>, record: ImageRecord, { signal }: NixCall) {
-    const found = await findRecord(store, object, imageRecordSchema, { signal });
-    // The same image as before, of which less was recorded then.
-    if (found.kind === 'found' && found.value.asked === undefined && found.value.digest === record.digest) {
-      await overwriteRecord(store, object, record, found, { signal });
-      return record;
-    }
-    return settleRecord(store, object, imageRecordSchema, record, found, { signal });
   }
 
   /** What is known of the packages says that they are not to be had: then nothing of the others is built. */
@@ -192,31 +131,61 @@ export function imageMaker(into: {
     return message === undefined ? undefined : { kind: 'denied', message };
   }
 
+  /** @param packAhead begins what a closure needs while the rest is found out */
+  async function make(
+    order: ImageOrder,
+    call: NixCall,
+    packAhead: (closure: readonly ClosurePath[]) => PackedAhead,
+  ): ReturnType<ImageMaker['make']> {
+    const denied = await denialOf(order, call);
+    if (denied !== undefined) return denied;
+    let ahead: PackedAhead | undefined;
+    const whenClosure = async (closure: readonly ClosurePath[]): Promise<void> => {
+      await call.room?.hold(closure.map(({ path }) => path));
+      ahead = packAhead(closure);
+    };
+    const found = await finder.find(queryOf(order), { ...call, whenClosure });
+    if (found.kind !== 'packages') return found;
+    const refusal = policy?.refusal(subjectsOf(order.request, found.packages));
+    if (refusal !== undefined) return { kind: 'denied', message: refusal };
+    const root = rootOf(found.packages);
+    const made = await layersOf(order, found.packages, root, { ...call, ahead });
+    const { layers, stats } = made;
+    for (const { descriptor } of layers) known.add(descriptor.digest);
+    const asked = new Set(order.request.attributes);
+    const requested = found.packages.filter(({ record }) => asked.has(record.attribute));
+    const command = defaultCommand(
+      requested.map(({ record }) => ({
+        name: nameWithoutVersion(record.name, record.packageVersion),
+        mainProgram: record.mainProgram ?? undefined,
+        trees: record.outputs.flatMap((path) => record.trees[path] ?? []),
+      })),
+      root.tree,
+    );
+    const record = await publish(
+      {
+        ...{ ...made, ...order, key: keyOf(order), command },
+        packages: found.packages.map(({ key }) => key),
+        asked: subjectsOf(order.request, found.packages),
+      },
+      call,
+    );
+    return { kind: 'made', record, statistics: { ...stats, evaluated: found.evaluated, layers: layers.length } };
+  }
+
   return {
     keyOf,
     async make(order, call) {
-      const denied = await denialOf(order, call);
-      if (denied !== undefined) return denied;
-      const found = await finder.find(queryOf(order), call);
-      if (found.kind !== 'packages') return found;
-      const refusal = policy?.refusal(subjectsOf(order.request, found.packages));
-      if (refusal !== undefined) return { kind: 'denied', message: refusal };
-      const root = rootOf(found.packages);
-      const made = await layersOf(order, found.packages, root, call);
-      const { layers, stats } = made;
-      for (const { descriptor } of layers) known.add(descriptor.digest);
-      const asked = new Set(order.request.attributes);
-      const requested = found.packages.filter(({ record }) => asked.has(record.attribute));
-      const command = defaultCommand(
-        requested.map(({ record }) => ({
-          name: nameWithoutVersion(record.name, record.packageVersion),
-          mainProgram: record.mainProgram ?? undefined,
-          trees: record.outputs.flatMap((path) => record.trees[path] ?? []),
-        })),
-        root.tree,
-      );
-      const record = await publish(order, found.packages, made, command, call);
-      return { kind: 'made', record, statistics: { ...stats, evaluated: found.evaluated, layers: layers.length } };
+      const over = new AbortController();
+      const signal = call.signal ? AbortSignal.any([call.signal, over.signal]) : over.signal;
+      let begun: PackedAhead | undefined;
+      try {
+        return await make(order, call, (closure) => (begun = layerMaker.packAhead(closure, { signal })));
+      } finally {
+        // What was begun and nobody needs.
+        over.abort();
+        await begun?.ended();
+      }
     },
   };
 }

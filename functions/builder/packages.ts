@@ -46,11 +46,16 @@ export interface PackageQuery {
   readonly always: readonly string[];
 }
 
+export type FindCall = NixCall & {
+  /** Called with the closure of what had to be evaluated, whole on this machine, while its records are still written. */
+  readonly whenClosure?: ((closure: readonly ClosurePath[]) => Promise<void>) | undefined;
+};
+
 /** Finds out what attributes are, from records where there are any and from Nix where not. */
 export interface PackageFinder {
   /** The key hashes of all attributes of a query, in their order. Pure. */
   keysOf(query: PackageQuery): readonly string[];
-  find(query: PackageQuery, call: NixCall): Promise<Packages>;
+  find(query: PackageQuery, call: FindCall): Promise<Packages>;
   /** Makes every store path of these packages be in the local store, building what is not. */
   realise(query: PackageQuery, attributes: readonly string[], call: NixCall): Promise<void>;
 }
@@ -74,7 +79,7 @@ export function packageFinder(world: {
   async function ask(
     query: PackageQuery,
     missing: ReadonlyMap<string, FoundRecord<AttributeRecord>>,
-    call: NixCall,
+    call: FindCall,
   ): Promise<readonly (AttributeRecord | RefusedAttribute)[]> {
     const resolutions = await resolveAll(query, [...missing.keys()], call);
     await query.source.confirm(query.revision, { signal: call.signal });
@@ -100,7 +105,7 @@ export function packageFinder(world: {
     return answers.filter((answer) => answer !== undefined);
   }
 
-  async function describe(found: readonly FoundPackage[], call: NixCall): Promise<PackageRecord[]> {
+  async function describe(found: readonly FoundPackage[], call: FindCall): Promise<PackageRecord[]> {
     if (found.length === 0) return [];
     const outputs = found.flatMap((one) => one.outputs);
     const paths = [...new Set(outputs.map((output) => output.path))];
@@ -112,6 +117,7 @@ export function packageFinder(world: {
       if (closure === undefined) throw new Error(`Nix built ${paths.join(', ')} and does not have it`);
       listings = await listOutputs(found);
     }
+    await call.whenClosure?.(closure);
     const byPath = new Map(closure.map((one) => [one.path, one]));
     return listings.map(({ one, own, propagated, trees }) =>
       packageRecord({

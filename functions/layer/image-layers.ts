@@ -47,11 +47,24 @@ export interface ImageLayersOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The layers of images, from the bottom to the top; the last is the root. */
-export type LayerMaker = (
-  image: { readonly closure: readonly ClosurePath[]; readonly root: RootDirectory },
-  options?: ImageLayersOptions,
-) => Promise<{ readonly layers: readonly ImageLayer[]; readonly sources: LayerSources; readonly stats: LayerStats }>;
+/** Store paths that are being packed before all of their image is known. */
+export interface PackedAhead {
+  /** Undefined for a path that is not among them. It fails as packing fails. */
+  resultOf(path: StorePath): Promise<RecordedBlob<PackedPath>> | undefined;
+  /** Resolves when nothing of it goes on, however it ended. */
+  ended(): Promise<void>;
+}
+
+export interface LayerMaker {
+  /** The layers of an image, from the bottom to the top; the last is the root. @param options `ahead`: what `packAhead` began */
+  readonly make: (
+    image: { readonly closure: readonly ClosurePath[]; readonly root: RootDirectory },
+    options?: ImageLayersOptions & { readonly ahead?: PackedAhead | undefined },
+  ) => Promise<{ readonly layers: readonly ImageLayer[]; readonly sources: LayerSources; readonly stats: LayerStats }>;
+
+  /** Begins to pack store paths, in the order in which layers will want them. Who wants them no more aborts it. */
+  readonly packAhead: (closure: readonly ClosurePath[], options?: ImageLayersOptions) => PackedAhead;
+}
 
 /**
  * Makes layers for one store: one for each process, so that images made at the same time share their packing and no
@@ -71,7 +84,7 @@ export function createLayerMaker(into: {
   const pack = createPacker(into);
   const join = createJoiner(into);
 
-  return async ({ closure, root }, { locationOf, signal } = {}) => {
+  const make: LayerMaker['make'] = async ({ closure, root }, { locationOf, signal, ahead } = {}) => {
     const byPath = new Map(closure.map((path) => [path.path, path]));
     const packed = new Map<StorePath, RecordedBlob<PackedPath>>();
     const joins = new Set<ObjectKey>();
@@ -82,26 +95,17 @@ export function createLayerMaker(into: {
       if (found === undefined) throw new RangeError(`${path} is planned but not in the closure`);
       return found;
     }
-    /** The largest first, so that the last one to end is a small one. */
-    const joinedThenLargest = (a: readonly StorePath[], b: readonly StorePath[]): number => {
-      const [isJoinedA, isJoinedB] = [a.length > 1, b.length > 1];
-      return Number(isJoinedB) - Number(isJoinedA) || sum(b.map(sizeOf)) - sum(a.map(sizeOf));
-    };
-    function sizeOf(path: StorePath): number {
-      return pathOf(path).narSizeBytes;
-    }
     function forget(one: PackedPath | undefined): void {
       if (one) into.known.forget(one.digest);
     }
     async function packOne(path: ClosurePath, stop: AbortSignal): Promise<void> {
-      packed.set(path.path, await pack(path, { location: locationOf?.(path.path), signal: stop }));
+      const packing =
+        ahead?.resultOf(path.path) ??
+        limit(bytesInFlight(path), () => pack(path, { location: locationOf?.(path.path), signal: stop }));
+      packed.set(path.path, await packing);
     }
     const packAll = (paths: readonly ClosurePath[], stop: AbortSignal): Promise<unknown> =>
-      together(
-        paths.toSorted((a, b) => b.narSizeBytes - a.narSizeBytes || (a.path < b.path ? -1 : 1)),
-        (path, stopAll) => limit(bytesInFlight(path), () => packOne(path, stopAll)),
-        stop,
-      );
+      together(largestFirst(paths), packOne, stop);
     const joinGroup = async (group: readonly StorePath[], stop: AbortSignal): Promise<Layer> => {
       const members = group.map((path) => packed.get(path)?.value).filter((one) => one !== undefined);
       const { value, made, key } = await join(members, { signal: stop });
@@ -116,6 +120,7 @@ export function createLayerMaker(into: {
         // It was there within the last hour. Where one is gone, others may be: the packer looks again for all of them.
         if (!(error instanceof BlobGoneError)) throw error;
         for (const path of group) forget(packed.get(path)?.value);
+        ahead = undefined;
         await packAll(group.map(pathOf), stop);
         return joinGroup(group, stop);
       }
@@ -132,7 +137,7 @@ export function createLayerMaker(into: {
       [
         (stop) => publishRootLayer(into, root, { signal: stop }),
         // What is joined has to wait for its last path, and goes on while the others are packed.
-        ...groups.toSorted(joinedThenLargest).map((group) => async (stop: AbortSignal) => {
+        ...joinedThenLargest(groups, pathOf).map((group) => async (stop: AbortSignal) => {
           const layer = await layerOf(group, stop);
           made.set(group, layer);
           return layer;
@@ -164,6 +169,42 @@ export function createLayerMaker(into: {
       },
     };
   };
+
+  return {
+    make,
+    packAhead(closure, { locationOf, signal } = {}) {
+      const byPath = new Map(closure.map((path) => [path.path, path]));
+      const results = new Map<StorePath, Promise<RecordedBlob<PackedPath>>>();
+      const pathOf = (path: StorePath): ClosurePath => byPath.get(path) as ClosurePath;
+      for (const group of joinedThenLargest(planLayers(closure), pathOf)) {
+        for (const path of largestFirst(group.map(pathOf))) {
+          const packing = limit(bytesInFlight(path), () => pack(path, { location: locationOf?.(path.path), signal }));
+          // Its failure is met by whoever asks for it, if anybody does.
+          packing.catch(() => undefined);
+          results.set(path.path, packing);
+        }
+      }
+      return {
+        resultOf: (path) => results.get(path),
+        async ended() {
+          await Promise.allSettled(results.values());
+        },
+      };
+    },
+  };
+}
+
+/** What is joined has to wait for its last path; of the others the largest first, so that the last to end is a small one. */
+function joinedThenLargest(
+  groups: readonly (readonly StorePath[])[],
+  pathOf: (path: StorePath) => ClosurePath,
+): readonly (readonly StorePath[])[] {
+  const bytesOf = (group: readonly StorePath[]): number => sum(group.map((path) => pathOf(path).narSizeBytes));
+  return groups.toSorted((a, b) => Number(b.length > 1) - Number(a.length > 1) || bytesOf(b) - bytesOf(a));
+}
+
+function largestFirst(paths: readonly ClosurePath[]): readonly ClosurePath[] {
+  return paths.toSorted((a, b) => b.narSizeBytes - a.narSizeBytes || (a.path < b.path ? -1 : 1));
 }
 
 /**

@@ -26,7 +26,7 @@ const { root } = rootTree({ requested: [], propagated: [] });
 describe('the layers of an image', () => {
   it('are its paths as planned and the root on top, all of them in the store', async () => {
     const store = memoryStore();
-    const make = createLayerMaker({ store, known: knownBlobs(store), compressor: zlibCompressor() });
+    const { make } = createLayerMaker({ store, known: knownBlobs(store), compressor: zlibCompressor() });
     const { layers, stats } = await make({ closure, root }, { locationOf });
     const listed: string[][] = [];
     for (const { descriptor, diffId } of layers) {
@@ -54,11 +54,36 @@ describe('the layers of an image', () => {
     );
   });
 
+  it('are made of what was packed ahead, and nothing is packed twice', async () => {
+    const store = memoryStore();
+    const { make, packAhead } = createLayerMaker({ store, known: knownBlobs(store), compressor: zlibCompressor() });
+    const ahead = packAhead(closure.slice(1), { locationOf });
+    await ahead.ended();
+    assert.equal((await names(store, 'contents')).length, 3);
+    // Only what was not packed ahead is still looked for on the disk.
+    const only = (path: string) => (path === closure[0]?.path ? locationOf(path) : join(folder, 'nowhere'));
+    const { stats } = await make({ closure, root }, { locationOf: only, ahead });
+    assert.deepEqual([stats.pathsPacked, stats.pathsFound], [4, 0]);
+  });
+
+  it('fail as packing ahead did, and what is packed ahead ends when it is no longer wanted', async () => {
+    const store = memoryStore();
+    const { make, packAhead } = createLayerMaker({ store, known: knownBlobs(store), compressor: zlibCompressor() });
+    const ahead = packAhead(closure, { locationOf: () => join(folder, 'nowhere') });
+    await assert.rejects(make({ closure, root }, { ahead }), { code: 'STORE_PATH_MISSING' });
+    const stop = new AbortController();
+    const other = packAhead(closure, { locationOf, signal: stop.signal });
+    stop.abort(new Error('no longer wanted'));
+    await other.ended();
+    assert.equal(store.stagedCount, 0);
+    await assert.rejects(other.resultOf(closurePath('app').path) ?? Promise.resolve(), /no longer wanted/);
+  });
+
   it('are the same the second time, and nothing is packed or joined', async () => {
     const store = memoryStore();
     const into = () => ({ store, known: knownBlobs(store), compressor: zlibCompressor() });
-    const first = await createLayerMaker(into())({ closure, root }, { locationOf });
-    const second = await createLayerMaker(into())(
+    const first = await createLayerMaker(into()).make({ closure, root }, { locationOf });
+    const second = await createLayerMaker(into()).make(
       { closure: [...closure].reverse(), root },
       { locationOf: () => '/nowhere' },
     );
@@ -70,7 +95,7 @@ describe('the layers of an image', () => {
   it('are mended when a packed path disappears behind a remembered blob', async () => {
     const store = memoryStore();
     const known = knownBlobs(store);
-    const make = createLayerMaker({ store, known, compressor: zlibCompressor() });
+    const { make } = createLayerMaker({ store, known, compressor: zlibCompressor() });
     const first = await make({ closure, root }, { locationOf });
     const joined = first.layers[2]?.descriptor.digest;
     assert.ok(joined);
@@ -87,7 +112,7 @@ describe('the layers of an image', () => {
     const store = memoryStore();
     let running = 0;
     const threads = sharedLayerThreads('zlib');
-    const make = createLayerMaker({
+    const { make } = createLayerMaker({
       store,
       known: knownBlobs(store),
       compressor: zlibCompressor(),
@@ -122,7 +147,7 @@ describe('the layers of an image', () => {
 
   it('stop when they are no longer wanted', async () => {
     const store = memoryStore();
-    const make = createLayerMaker({ store, known: knownBlobs(store), compressor: zlibCompressor() });
+    const { make } = createLayerMaker({ store, known: knownBlobs(store), compressor: zlibCompressor() });
     const signal = AbortSignal.abort(new Error('the client left'));
     await assert.rejects(make({ closure, root }, { locationOf, signal }), /the client left/);
     assert.deepEqual([store.stagedCount, ...(await names(store, 'layers'))], [0]);

@@ -1,0 +1,16 @@
+import type { ImageUnavailable } from './outcome.ts';
+
+/** What a client that finds too long a queue is told to wait. */
+const RETRY_AFTER_SECONDS = 10;
+
+/** The queue is too long. */
+export function busy(active: number, waiting: number): ImageUnavailable {
+  const message = `${active} images are being made and ${waiting} wait: try again later`;
+  return { kind: 'busy', message, retryAfterSeconds: RETRY_AFTER_SECONDS };
+}
+
+/** Somebody's budget of builds is used up for now. */
+export function spent(retryAfterSeconds: number): ImageUnavailable {
+  const message = `you have had as many images made as you may for now: try again in ${retryAfterSeconds} s`;
+  return { kind: 'busy', message, retryAfterSeconds };
+}
