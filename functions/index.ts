@@ -49,12 +49,11 @@ async function compose(config: Config): Promise<Handler> {
   const log = createLog(config.logFormat);
   const { gate, description: access } = await composeAccess(config.access, log);
   const compressor = findCompressor(config.compression);
-  const threads = sharedLayerThreads(compressor.name);
   const { store, signer } = await composeStorage(config.storage, log);
   const source = await packageSource(config);
   const [expressions] = await Promise.all([
     expressionsDigest(config.nix.expressions),
-    // A folder is hashed now, while threads start, so that no pull waits for that.
+    // A folder is hashed now, so that no pull waits for that.
     source.isLocal ? source.pin(LATEST) : undefined,
   ]);
 
@@ -63,10 +62,12 @@ async function compose(config: Config): Promise<Handler> {
   const nix = { ...config.nix, admit: policy && admitBy(policy, ALWAYS) };
   const packages = packageFinder({ store, nix, expressions });
   const held = leases({ store, log });
+  const room = await composeRoom(config.nix, log);
+  // After all that may end this process.
+  const threads = sharedLayerThreads(compressor.name);
   const maker = imageMaker({ store, known, compressor, threads, packages, leases: held, policy });
   const { pinForMs, maxQueue, maxBuilds = availableParallelism() } = config;
   const limits = { timeoutMs: config.nix.timeoutMs, maxBuilds, maxQueue, pinForMs };
-  const room = await composeRoom(config.nix, log);
   const images = imageBuilder({
     store,
     known,
@@ -93,7 +94,7 @@ async function compose(config: Config): Promise<Handler> {
     answerBrokenRequests(server);
     const stop = () => {
       ready.stop();
-      return images.stop();
+      return Promise.all([images.stop(), threads.started()]);
     };
     stopAtSignals(server, stop, log);
     const signing = signer?.description;
