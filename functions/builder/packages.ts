@@ -109,15 +109,19 @@ export function packageFinder(world: {
     if (found.length === 0) return [];
     const outputs = found.flatMap((one) => one.outputs);
     const paths = [...new Set(outputs.map((output) => output.path))];
+    const wholeClosure = async () => {
+      const whole = await closureOf(nix, paths, call);
+      if (whole !== undefined) await call.whenClosure?.(whole);
+      return whole;
+    };
     // What is on this machine is read while Nix says whether all of it is whole.
-    let [closure, listings] = await Promise.all([closureOf(nix, paths, call), listIfThere(found)]);
+    let [closure, listings] = await Promise.all([wholeClosure(), listIfThere(found)]);
     if (closure === undefined || listings === undefined) {
       await realise(nix, outputs, call);
-      closure = await closureOf(nix, paths, call);
+      closure = await wholeClosure();
       if (closure === undefined) throw new Error(`Nix built ${paths.join(', ')} and does not have it`);
       listings = await listOutputs(found);
     }
-    await call.whenClosure?.(closure);
     const byPath = new Map(closure.map((one) => [one.path, one]));
     return listings.map(({ one, own, propagated, trees }) =>
       packageRecord({
