@@ -43,9 +43,8 @@ const common: BuildOptions = {
   external: ['koffi'],
   sourcemap: true,
   sourcesContent: false,
-  // Names stay as they are, for stacks.
-  minifySyntax: true,
-  minifyWhitespace: true,
+  // Names as well: a third less to read at each start. The source map has ours.
+  minify: true,
   logLevel: 'warning',
   // What was written for CommonJS asks for Node's own modules with it.
   banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },

@@ -21,8 +21,8 @@ import { type ServiceContainer, startContainer } from '../support/service-contai
  */
 
 const IMAGE = 'nixery-run:test';
-/** What `node -e 0` takes on a machine that does nothing else. */
-const BARE_NODE_MS = 40;
+/** The entry, the program and the first requests to the bucket against `node -e 0`: seven to nine times when this was written. */
+const MAX_TIMES_OF_NODE = 12;
 /** No cache can be reached here, and asking for one takes seconds each time. */
 const OFFLINE = { NIX_CONFIG: 'substitute = false' };
 
@@ -121,26 +121,31 @@ describe("the service's image", () => {
     );
   });
 
-  it('answers within 300 ms of its start', async (context) => {
+  it('takes its compiled code from the image', async () => {
+    const env = { STORAGE_PATH: '/tmp/store', NODE_DEBUG_NATIVE: 'COMPILE_CACHE' };
+    await using container = await startContainer(engine, IMAGE, { env });
+    const printed = await engine.docker('logs', container.id);
+    assert.match(printed, /code cache for ESM file:\/\/\/app\/functions\/index\.mjs was accepted/);
+  });
+
+  it('answers soon after its start', async (context) => {
     await using bucket = await startBucket();
     const env = { ...environmentOf(bucket), GCS_SIGNING_ACCOUNT: bucket.account };
     const times: number[] = [];
     const bareTimes: number[] = [];
     // Other tests run beside this one: the best of several says what it takes.
-    while (times.length < 8 && !times.some((time) => time < 300)) {
+    while (times.length < 5) {
       await using container = await startContainer(engine, IMAGE, { env });
       times.push(Math.round(container.startedInMs));
-      const printed = await container.exec(
-        'sh',
-        '-c',
-        'start=$(date +%s%N); node -e 0; echo $((($(date +%s%N) - start) / 1000000))',
-      );
-      bareTimes.push(Number(printed));
+      const script = 'start=$(date +%s%N); node -e 0; echo $((($(date +%s%N) - start) / 1000000))';
+      bareTimes.push(Number(await container.exec('sh', '-c', script)));
     }
-    // Where Node alone takes more than the 40 ms of an idle machine, the program is given as many times more.
-    const slowness = Math.max(1, Math.min(...bareTimes) / BARE_NODE_MS);
     context.diagnostic(`started in ${times.join(', ')} ms; Node alone in ${bareTimes.join(', ')} ms`);
-    assert.ok(Math.min(...times) < 300 * slowness, `${times.join(', ')} ms; Node alone ${bareTimes.join(', ')} ms`);
+    // Machines differ, and so does what runs beside this: Node alone is the measure.
+    assert.ok(
+      Math.min(...times) < MAX_TIMES_OF_NODE * Math.min(...bareTimes),
+      `${times.join()} ms; ${bareTimes.join()} ms`,
+    );
   });
 });
 
