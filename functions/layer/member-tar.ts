@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { BLOCK_BYTES, paddingBytes, tarHeader } from './tar.ts';
 import {
   type ByteString,
@@ -70,7 +70,8 @@ export function* memberTar(path: ByteString, location: ByteString, tree: Tree): 
   }
 
   function* content(file: ByteString, { size }: RegularFile): Generator<Buffer, void, void> {
-    const descriptor = openSync(onDisk(file), 'r');
+    // Where a link has come in its place since, what that leads to may be nobody's business.
+    const descriptor = openSync(onDisk(file), constants.O_RDONLY | constants.O_NOFOLLOW);
     try {
       let missing = size;
       for (;;) {
