@@ -24,11 +24,11 @@ export interface LayerThreads {
 
 const processThreads = new Map<CompressorName, LayerThreads>();
 
-/** The threads of this process for a compressor. One more than there are cores: one waits for its piece to be written. */
+/** The threads of this process for a compressor, as many as there are cores. */
 export function sharedLayerThreads(compressor: CompressorName): LayerThreads {
   let threads = processThreads.get(compressor);
   if (threads === undefined) {
-    threads = layerThreads(compressor, availableParallelism() + 1);
+    threads = layerThreads(compressor, availableParallelism());
     processThreads.set(compressor, threads);
   }
   return threads;

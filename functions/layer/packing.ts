@@ -38,11 +38,16 @@ export function packing(job: LayerJob, { name, location }: StorePathPlace): Pack
     async *[Symbol.asyncIterator]() {
       for (;;) {
         const piece = await next;
-        if (piece.totals === undefined) next = ask({ kind: 'next' });
-        yield Buffer.from(job.windows[piece.window], 0, piece.bytes);
-        if (piece.totals !== undefined) {
+        const bytes = Buffer.from(job.windows[piece.window], 0, piece.bytes);
+        if (piece.totals === undefined) {
+          next = ask({ kind: 'next' });
+          yield bytes;
+        } else {
           ({ totals } = piece);
+          // In memory of its own, so that the thread need not wait until the end is written.
+          const end = Buffer.from(bytes);
           job.done();
+          yield end;
           return;
         }
       }

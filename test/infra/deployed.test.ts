@@ -55,7 +55,7 @@ describe('the program as Terraform configures it', { skip }, () => {
     const { BUCKET: bucket = '', NIXERY_CREDENTIALS: credentials = '' } = env;
     assert.equal(bucket, 'acme-images-nixery-payments');
     await using double = await startBucket({ bucket });
-    // Where there is no Secret Manager, and no repository, there are folders.
+    // Where there is no Secret Manager, no repository and no volume, there are folders.
     const mounted = (path: string) => join(scratch, path);
     await mkdir(dirname(mounted(credentials)), { recursive: true });
     await writeCredentials(mounted(credentials), { smoke: [{ token: TOKEN }] });
@@ -64,6 +64,7 @@ describe('the program as Terraform configures it', { skip }, () => {
       ...environmentOf(double),
       GCS_SIGNING_ACCOUNT: double.account,
       NIXERY_CREDENTIALS: mounted(credentials),
+      NIXERY_STORE_LIMIT_MB: '',
       NIXERY_PKGS_REPO: '',
       NIXERY_PKGS_PATH: fixturePackages,
     });
