@@ -21,8 +21,8 @@ import { type ServiceContainer, startContainer } from '../support/service-contai
  */
 
 const IMAGE = 'nixery-run:test';
-/** The entry, the program and the first requests to the bucket against `node -e 0`: seven to nine times when this was written. */
-const MAX_TIMES_OF_NODE = 12;
+/** A cold start is a part of the 30 s that clients wait for headers. */
+const MAX_START_MS = 5_000;
 /** No cache can be reached here, and asking for one takes seconds each time. */
 const OFFLINE = { NIX_CONFIG: 'substitute = false' };
 
@@ -141,11 +141,8 @@ describe("the service's image", () => {
       bareTimes.push(Number(await container.exec('sh', '-c', script)));
     }
     context.diagnostic(`started in ${times.join(', ')} ms; Node alone in ${bareTimes.join(', ')} ms`);
-    // Machines differ, and so does what runs beside this: Node alone is the measure.
-    assert.ok(
-      Math.min(...times) < MAX_TIMES_OF_NODE * Math.min(...bareTimes),
-      `${times.join()} ms; ${bareTimes.join()} ms`,
-    );
+    // Machines differ, and so does what runs beside this: the figures are for reading.
+    assert.ok(Math.min(...times) < MAX_START_MS, `${times.join()} ms; ${bareTimes.join()} ms`);
   });
 });
 
