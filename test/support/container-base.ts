@@ -8,7 +8,6 @@ import { projectFolder } from './registry-process.ts';
 const RELEASE = 'trixie';
 /** What the Debian package set's builder uses and the service does not. */
 const FOR_PACKAGES = ['ca-certificates', 'patchelf'];
-const DEFAULT_MIRROR = 'http://deb.debian.org/debian';
 
 /** Where apt fetches with a proxy; undefined when it goes by itself. */
 export async function aptProxy(): Promise<string | undefined> {
@@ -50,11 +49,13 @@ export async function containerBase(): Promise<string> {
   }
 }
 
-/** Where this machine's apt has Debian from. */
+/** Where this machine's apt has Debian from. @throws Error when its lists name no such place */
 async function mirror(): Promise<string> {
   const printed = await run('apt-get', [
     ...['indextargets', '--format', '$(SITE)'],
     ...['Created-By: Packages', 'Origin: Debian', 'Component: main'],
   ]);
-  return printed.split('\n').find((line) => /^https?:/.test(line) && !line.includes('security')) ?? DEFAULT_MIRROR;
+  const site = printed.split('\n').find((line) => /^https?:/.test(line) && !line.includes('security'));
+  if (site === undefined) throw new Error('apt has no archive of Debian in its lists: run apt-get update');
+  return site;
 }
