@@ -9,6 +9,7 @@ import type { Compressor } from './compressor.ts';
 import { BlobGoneError, createJoiner, type Layer } from './join.ts';
 import type { LayerThreads } from './layer-threads.ts';
 import { createPacker, type PackedPath } from './pack.ts';
+import { joinedThenLargest, largestFirst } from './pack-order.ts';
 import { planLayers } from './plan.ts';
 import type { RecordedBlob } from './recorded-blob.ts';
 import { publishRootLayer } from './root-layer.ts';
@@ -192,19 +193,6 @@ export function createLayerMaker(into: {
       };
     },
   };
-}
-
-/** What is joined has to wait for its last path; of the others the largest first, so that the last to end is a small one. */
-function joinedThenLargest(
-  groups: readonly (readonly StorePath[])[],
-  pathOf: (path: StorePath) => ClosurePath,
-): readonly (readonly StorePath[])[] {
-  const bytesOf = (group: readonly StorePath[]): number => sum(group.map((path) => pathOf(path).narSizeBytes));
-  return groups.toSorted((a, b) => Number(b.length > 1) - Number(a.length > 1) || bytesOf(b) - bytesOf(a));
-}
-
-function largestFirst(paths: readonly ClosurePath[]): readonly ClosurePath[] {
-  return paths.toSorted((a, b) => b.narSizeBytes - a.narSizeBytes || (a.path < b.path ? -1 : 1));
 }
 
 /**
