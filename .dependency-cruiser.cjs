@@ -15,8 +15,11 @@ module.exports = {
       name: 'only-roots-compose',
       comment: 'Configuration and composing are for the composition roots: index.ts, and the commands.',
       severity: 'error',
-      from: { path: '^functions/', pathNot: '^functions/((index|operator-error|compose-[a-z]+)\\.ts$|commands/)' },
-      to: { path: '^functions/(index|config|compose-[a-z]+)\\.ts$|^functions/commands/' },
+      from: {
+        path: '^functions/',
+        pathNot: '^functions/((index|config|operator-error|compose-[a-z]+)\\.ts$|(commands|config)/)',
+      },
+      to: { path: '^functions/(index|config|compose-[a-z]+)\\.ts$|^functions/(commands|config)/' },
     },
     {
       name: 'nobody-imports-index',

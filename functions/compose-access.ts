@@ -2,7 +2,7 @@ import { budget } from './access/budget.ts';
 import { credentialsFile } from './access/credentials-file.ts';
 import { type Gate, openGate, privateGate } from './access/gate.ts';
 import { googleIdentities } from './access/google-identities.ts';
-import type { AccessSettings } from './config.ts';
+import type { AccessSettings } from './config/access-settings.ts';
 import type { Log } from './log.ts';
 
 const MINUTE_MS = 60_000;

@@ -1,4 +1,4 @@
-import type { Config } from './config.ts';
+import type { NixSettings } from './config/nix-settings.ts';
 import type { Log } from './log.ts';
 import { collectGarbage } from './nix/garbage.ts';
 import { garbageRoots } from './nix/garbage-roots.ts';
@@ -14,7 +14,7 @@ const ROOTS = '/nix/var/nix/gcroots/nixery-run';
  *
  * @throws StoreSpaceError when it is not on a file system of its own
  */
-export async function composeRoom(nix: Config['nix'], log: Log): Promise<StoreRoom | undefined> {
+export async function composeRoom(nix: NixSettings, log: Log): Promise<StoreRoom | undefined> {
   const { storeLimitBytes: limitBytes } = nix;
   if (limitBytes === undefined) return undefined;
   await checkOwnFileSystem(VOLUME);

@@ -1,4 +1,4 @@
-import type { StorageSettings } from './config.ts';
+import type { StorageSettings } from './config/storage-settings.ts';
 import type { Log } from './log.ts';
 import type { BlobStore, StoreNotice } from './storage/blob-store.ts';
 import { folderStore } from './storage/folder.ts';

@@ -48,7 +48,7 @@ function packageSource({ packages, nix }: Config): PackageSource | Promise<Packa
 async function compose(config: Config): Promise<Handler> {
   const log = createLog(config.logFormat);
   const { gate, description: access } = await composeAccess(config.access, log);
-  const compressor = findCompressor(config.compression);
+  const compressor = findCompressor(config.builder.compression);
   const { store, signer } = await composeStorage(config.storage, log);
   const source = await packageSource(config);
   const [expressions] = await Promise.all([
@@ -58,7 +58,10 @@ async function compose(config: Config): Promise<Handler> {
   ]);
 
   const known = knownBlobs(store);
-  const policy = config.policy.allow || config.policy.deny.length > 0 ? packagePolicy(config.policy) : undefined;
+  const policy =
+    config.access.policy.allow || config.access.policy.deny.length > 0
+      ? packagePolicy(config.access.policy)
+      : undefined;
   const nix = { ...config.nix, admit: policy && admitBy(policy, ALWAYS) };
   const packages = packageFinder({ store, nix, expressions });
   const held = leases({ store, log });
@@ -66,7 +69,7 @@ async function compose(config: Config): Promise<Handler> {
   // After all that may end this process.
   const threads = sharedLayerThreads(compressor.name);
   const maker = imageMaker({ store, known, compressor, threads, packages, leases: held, policy });
-  const { pinForMs, maxQueue, maxBuilds = availableParallelism() } = config;
+  const { pinForMs, maxQueue, maxBuilds = availableParallelism() } = config.builder;
   const limits = { timeoutMs: config.nix.timeoutMs, maxBuilds, maxQueue, pinForMs };
   const images = imageBuilder({
     store,
@@ -82,12 +85,12 @@ async function compose(config: Config): Promise<Handler> {
   const handle = handler({
     registry: registry({ store, known, images, tags: pulledTags(store), signer }),
     gate,
-    addresses: config.addresses,
+    addresses: config.access.addresses,
     log,
     audit: audit(log, config.project),
     readiness: ready,
-    builds: budget({ size: config.maxBuildsPerHour, perMs: HOUR_MS }),
-    holdMs: config.holdMs,
+    builds: budget({ size: config.builder.maxBuildsPerHour, perMs: HOUR_MS }),
+    holdMs: config.builder.holdMs,
   });
   whenListening(limitConnections, (server, port) => {
     answerBeforeFramework(server, handle);

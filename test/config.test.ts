@@ -24,9 +24,12 @@ describe('the configuration', () => {
     assert.equal(config.nix.expressions, '/program/nix');
     assert.equal(config.nix.timeoutMs, 600_000);
     assert.equal(config.nix.cacheFolder, '/home/u/.cache/nixery-run');
-    assert.equal(config.compression, 'igzip');
-    assert.equal(config.pinForMs, 300_000);
-    assert.deepEqual([config.maxBuilds, config.maxQueue, config.holdMs], [undefined, 64, 20_000]);
+    assert.equal(config.builder.compression, 'igzip');
+    assert.equal(config.builder.pinForMs, 300_000);
+    assert.deepEqual(
+      [config.builder.maxBuilds, config.builder.maxQueue, config.builder.holdMs],
+      [undefined, 64, 20_000],
+    );
     assert.equal(config.logFormat, 'json');
   });
 
@@ -89,13 +92,17 @@ describe('the configuration', () => {
   });
 
   it('is open unless it is told who may pull', () => {
-    assert.deepEqual(parse({}).access, { credentials: undefined, google: undefined, maxFailedLogins: 20 });
+    const access = (env: Record<string, string>) => {
+      const { credentials, google, maxFailedLogins } = parse(env).access;
+      return { credentials, google, maxFailedLogins };
+    };
+    assert.deepEqual(access({}), { credentials: undefined, google: undefined, maxFailedLogins: 20 });
     assert.deepEqual(
-      parse({
+      access({
         NIXERY_CREDENTIALS: '/c',
         NIXERY_GOOGLE_ALLOW: 'Ann@example.org, @Example.com',
         NIXERY_MAX_FAILED_LOGINS: '5',
-      }).access,
+      }),
       {
         credentials: '/c',
         google: { accounts: ['ann@example.org'], domains: ['example.com'], tokenInfoEndpoint: undefined },
@@ -108,8 +115,8 @@ describe('the configuration', () => {
   });
 
   it('reads what may be had, by patterns', () => {
-    assert.deepEqual(parse({}).policy, { allow: undefined, deny: [] });
-    assert.deepEqual(parse({ NIXERY_ALLOW: 'git, python3Packages.*', NIXERY_DENY: 'nmap' }).policy, {
+    assert.deepEqual(parse({}).access.policy, { allow: undefined, deny: [] });
+    assert.deepEqual(parse({ NIXERY_ALLOW: 'git, python3Packages.*', NIXERY_DENY: 'nmap' }).access.policy, {
       allow: ['git', 'python3Packages.*'],
       deny: ['nmap'],
     });
@@ -119,9 +126,9 @@ describe('the configuration', () => {
   });
 
   it('takes the address of a client from a header at Google alone', () => {
-    assert.deepEqual(parse({ NIXERY_TRUSTED_PROXIES: '1' }).addresses, { kind: 'socket' });
-    assert.deepEqual(parse({ K_SERVICE: 's' }).addresses, { kind: 'forwarded', proxies: 0 });
-    assert.deepEqual(parse({ K_SERVICE: 's', NIXERY_TRUSTED_PROXIES: '1' }).addresses, {
+    assert.deepEqual(parse({ NIXERY_TRUSTED_PROXIES: '1' }).access.addresses, { kind: 'socket' });
+    assert.deepEqual(parse({ K_SERVICE: 's' }).access.addresses, { kind: 'forwarded', proxies: 0 });
+    assert.deepEqual(parse({ K_SERVICE: 's', NIXERY_TRUSTED_PROXIES: '1' }).access.addresses, {
       kind: 'forwarded',
       proxies: 1,
     });
