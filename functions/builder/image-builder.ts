@@ -1,11 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import pLimit from 'p-limit';
 import type { Logger } from 'pino';
 import type { PackageSource } from '../nix/source.ts';
 import { type Digest, hexOf } from '../oci/digest.ts';
 import type { BlobStore, IoOptions } from '../storage/blob-store.ts';
 import type { KnownBlobs } from '../storage/known-blobs.ts';
-import type { Lease, Leases } from '../storage/leases.ts';
+import type { Leases } from '../storage/leases.ts';
+import { type BuildBudget, buildQueue } from './build-queue.ts';
 import { explainFailure } from './explain-failure.ts';
 import { failures } from './failures.ts';
 import { imageOf, type ImageRecord } from './image.ts';
@@ -13,11 +12,11 @@ import { imageCache } from './image-cache.ts';
 import type { ImageMaker, ImageOrder } from './image-maker.ts';
 import type { ImageRequest } from './image-request.ts';
 import { imageJudge, type Judgement } from './judge-image.ts';
+import { leasedBuilds } from './leased-build.ts';
 import type { ImageOrigin, ImageOutcome, ImageUnavailable, PackagesDenied } from './outcome.ts';
 import type { PackagePolicy } from './package-policy.ts';
 import { pins } from './pins.ts';
 import { renewal } from './renewal.ts';
-import { busy, spent } from './try-later.ts';
 import { waitFor } from './wait-for.ts';
 
 /** Images from names: found where they are, made where they are not, once, whoever asks for them and wherever. */
@@ -49,17 +48,11 @@ export interface BuildOptions extends IoOptions {
   readonly budget?: BuildBudget | undefined;
 }
 
-/** How many builds somebody may still begin. */
-export interface BuildBudget {
-  take(): { readonly kind: 'left' } | { readonly kind: 'spent'; readonly retryAfterSeconds: number };
-}
-
 export type FoundImage = Extract<ImageOutcome, { kind: 'image' }>;
 
-/** Between two looks at a build of another instance: the first at once, then more and more seldom. */
-const POLL_MS = [100, 200, 400, 800];
 /** References of a name that are looked up when a blob is missing; each may cost two reads. */
 const MAX_RECALLED = 10;
+
 export interface BuildLimits {
   /** Milliseconds for one build, evaluation included. */
   readonly timeoutMs: number;
@@ -83,17 +76,15 @@ export function imageBuilder(world: {
   readonly policy?: PackagePolicy | undefined;
 }): ImageBuilder {
   const { store, known, source, maker, log, limits } = world;
-  const { timeoutMs, maxBuilds, maxQueue, pinForMs } = limits;
+  const { timeoutMs, pinForMs } = limits;
+  const stopped = new AbortController();
   const references = pins({ store, source, log, pinForMs });
   const cache = imageCache(store, log);
   const judge = imageJudge(store, world.policy);
   const failed = failures(store, log);
   const kept = renewal({ store, log, missing: (blob) => forget(blob, { signal: stopped.signal }) });
-  const limit = pLimit(maxBuilds);
-  /** The one build of each image in this process. */
-  const builds = new Map<string, Promise<ImageOutcome>>();
-  const releases = new Set<Promise<unknown>>();
-  const stopped = new AbortController();
+  const queue = buildQueue({ ...limits, closed: stopped.signal });
+  const shared = leasedBuilds({ leases: world.leases, log, signal: stopped.signal });
 
   async function forget(blob: Digest, options: IoOptions): Promise<void> {
     known.forget(blob);
@@ -153,30 +144,6 @@ export function imageBuilder(world: {
     return failure;
   }
 
-  /** Nobody waits for that: whoever looks for the image finds it before the lease. */
-  function giveBack(lease: Lease, key: string): void {
-    const releasing: Promise<unknown> = lease.release().then(
-      () => releases.delete(releasing),
-      (error: unknown) => {
-        releases.delete(releasing);
-        log.warn({ key, err: error }, 'a lease could not be given back: others wait until it is over');
-      },
-    );
-    releases.add(releasing);
-  }
-
-  /** Makes an image under its lease; undefined while another instance has that. */
-  async function makeWithLease(order: ImageOrder, key: string): Promise<ImageOutcome | undefined> {
-    const lease = await world.leases.take(key, { signal: stopped.signal });
-    if (lease === undefined) return undefined;
-    try {
-      // The holder before may have ended between the last look and now.
-      return (await lookAround(key)) ?? (await limit(() => make(order, key)));
-    } finally {
-      giveBack(lease, key);
-    }
-  }
-
   /** What became of an image, here or at another instance. */
   async function lookAround(key: string): Promise<ImageOutcome | undefined> {
     const options = { signal: stopped.signal };
@@ -184,29 +151,11 @@ export function imageBuilder(world: {
     return (found && (await give(found.record, found.from, options))) ?? failed.find(key, options);
   }
 
-  async function makeOrAwait(order: ImageOrder, key: string): Promise<ImageOutcome> {
-    for (let look = 0; ; look++) {
-      stopped.signal.throwIfAborted();
+  function join(order: ImageOrder, key: string, budget: BuildBudget | undefined): Promise<ImageOutcome> {
+    return queue.join(key, budget, (inTurn) =>
       // The lease before the place in the queue: who waits for another instance is not stuck behind builds of this one.
-      const outcome = (await lookAround(key)) ?? (await makeWithLease(order, key));
-      if (outcome !== undefined) return outcome;
-      await sleep(POLL_MS[Math.min(look, POLL_MS.length - 1)], undefined, { signal: stopped.signal });
-    }
-  }
-
-  /** Joins the running build of an image, or starts one when the queue is not too long. */
-  async function join(order: ImageOrder, key: string, budget: BuildBudget | undefined): Promise<ImageOutcome> {
-    let build = builds.get(key);
-    if (build === undefined) {
-      if (stopped.signal.aborted) return { kind: 'in-progress' };
-      if (limit.pendingCount >= maxQueue) return busy(limit.activeCount, limit.pendingCount);
-      const left = budget?.take();
-      if (left?.kind === 'spent') return spent(left.retryAfterSeconds);
-      build = makeOrAwait(order, key).finally(() => builds.delete(key));
-      builds.set(key, build);
-    }
-    // Who waits when the process is told to stop goes to another instance.
-    return (await waitFor(build, { signal: stopped.signal, atAbort: 'leave' })) ?? { kind: 'in-progress' };
+      shared.run({ key, look: () => lookAround(key), make: () => inTurn(() => make(order, key)) }),
+    );
   }
 
   async function findOrMake(request: ImageRequest, reference: string, budget: BuildBudget | undefined) {
@@ -253,8 +202,8 @@ export function imageBuilder(world: {
 
     async stop() {
       stopped.abort();
-      await Promise.allSettled([...builds.values(), kept.stop()]);
-      await Promise.all(releases);
+      await Promise.allSettled([queue.ended(), kept.stop()]);
+      await shared.returned();
     },
   };
 }
