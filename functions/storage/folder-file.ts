@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, link, open, rm } from 'node:fs/promises';
+import { type FileHandle, link, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** Whether the file system failed with one of these codes. */
@@ -15,6 +15,11 @@ export async function ifThere<T>(reading: Promise<T>): Promise<T | undefined> {
     if (isErrno(error, 'ENOENT')) return undefined;
     throw error;
   }
+}
+
+/** Removes a file if it is there. `rm` with `force` asks the disk once more. */
+export async function removeFile(path: string): Promise<void> {
+  await ifThere(unlink(path));
 }
 
 /** Gives the file `path` a second name, in one step. False when the name is taken, by whatever process. */
@@ -95,6 +100,6 @@ export async function withTemporaryFile<T>(
     }
     return await use(path);
   } finally {
-    await rm(path, { force: true });
+    await removeFile(path);
   }
 }

@@ -11,8 +11,12 @@ export async function readRecordFile(path: string, key: ObjectKey): Promise<Stor
   if (handle === undefined) return undefined;
   try {
     const stats = await handle.stat({ bigint: true });
-    checkRecordLength(Number(stats.size));
-    const bytes = await handle.readFile();
+    const sizeBytes = Number(stats.size);
+    checkRecordLength(sizeBytes);
+    const bytes = Buffer.allocUnsafe(sizeBytes);
+    // Records are never changed in place: one read gives all of it, and none is needed to find its end.
+    const { bytesRead } = await handle.read(bytes, 0, sizeBytes, 0);
+    if (bytesRead < sizeBytes) throw new Error(`it ends at byte ${bytesRead} of ${sizeBytes}`);
     return { bytes, generation: generationOf(key, stats, bytes) };
   } finally {
     await handle.close();

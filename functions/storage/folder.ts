@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { renameSync, unlinkSync } from 'node:fs';
-import { type FileHandle, open, readdir, rm, stat } from 'node:fs/promises';
+import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { addAbortSignal } from 'node:stream';
 import { type BlobStore, type Generation, type IoOptions, type Staging, StorageError } from './blob-store.ts';
-import { ifThere, linkNew, syncFolder, withTemporaryFile } from './folder-file.ts';
+import { ifThere, linkNew, removeFile, syncFolder, withTemporaryFile } from './folder-file.ts';
 import { type FolderLock, withFolderLock } from './folder-lock.ts';
 import { checkRecordLength, generationOf, readRecordFile, statFile } from './folder-object.ts';
 import { fileReadable, fileWritable, sameContent } from './folder-stream.ts';
@@ -72,18 +72,17 @@ export function folderStore(path: string, { staleLockMs, notice }: FolderStoreOp
     handle: FileHandle,
     options: IoOptions,
   ): Promise<'created' | 'existed' | 'replaced'> {
-    for (let isSynced = false; ;) {
+    // Most are new: only when the name turns out to be taken, what has it is looked at.
+    await handle.datasync();
+    for (;;) {
       options.signal?.throwIfAborted();
-      const old = await compare(key, handle, options);
-      if (old?.isSame) return 'existed';
-      if (!isSynced) await handle.datasync();
-      isSynced = true;
-      if (old) {
-        if (await replace(key, temporary, old.generation, options)) return 'replaced';
-      } else if (await linkNew(temporary, fileOf(key))) {
+      if (await linkNew(temporary, fileOf(key))) {
         await syncFolder(folderOf(key));
         return 'created';
       }
+      const old = await compare(key, handle, options);
+      if (old?.isSame) return 'existed';
+      if (old && (await replace(key, temporary, old.generation, options))) return 'replaced';
     }
   }
 
@@ -140,7 +139,7 @@ export function folderStore(path: string, { staleLockMs, notice }: FolderStoreOp
         const temporary = join(root, stagedKey);
         const handle = await open(temporary, 'wx+');
         let removed: Promise<void> | undefined;
-        const remove = (): Promise<void> => (removed ??= handle.close().finally(() => rm(temporary, { force: true })));
+        const remove = (): Promise<void> => (removed ??= handle.close().finally(() => removeFile(temporary)));
         const writable = fileWritable(handle, (cause) => new StorageError(name, 'write', stagedKey, cause), remove);
         if (signal) addAbortSignal(signal, writable);
         let isEnded = false;
@@ -175,7 +174,6 @@ export function folderStore(path: string, { staleLockMs, notice }: FolderStoreOp
     createRecord: (key, bytes, { signal } = {}) =>
       run('create', key, signal, async () => {
         checkRecordLength(bytes.byteLength);
-        if (await ifThere(stat(fileOf(key)))) return false;
         return await withTemporaryFile(staging, bytes, async (temporary) => {
           signal?.throwIfAborted();
           if (!(await linkNew(temporary, fileOf(key)))) return false;
