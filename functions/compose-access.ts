@@ -1,7 +1,7 @@
 import { budget } from './access/budget.ts';
 import { credentialsFile } from './access/credentials-file.ts';
 import { type Gate, openGate, privateGate } from './access/gate.ts';
-import { googleIdentities } from './access/google-identities.ts';
+import type { GoogleIdentities } from './access/google-identities.ts';
 import type { AccessSettings } from './config/access-settings.ts';
 import type { Log } from './log.ts';
 
@@ -27,9 +27,15 @@ export async function composeAccess(settings: AccessSettings, log: Log): Promise
     return { gate: openGate, description: 'everybody' };
   }
   const credentials = path === undefined ? undefined : await credentialsFile(path, log);
-  const google = allow && googleIdentities(allow, { endpoint: allow.tokenInfoEndpoint });
+  const google = allow && (await identities(allow));
   const failuresOf = () => budget({ size: maxFailedLogins, perMs: MINUTE_MS });
   const failures = { ofAddress: failuresOf(), ofUser: failuresOf() };
   const kinds = [...(credentials ? [`${credentials.current().userCount} users`] : []), ...(google ? ['Google'] : [])];
   return { gate: privateGate({ credentials, google, failures, log }), description: kinds.join(', ') };
+}
+
+/** Google's library takes a while to load: only who needs it does. */
+async function identities(allow: NonNullable<AccessSettings['google']>): Promise<GoogleIdentities> {
+  const { googleIdentities } = await import('./access/google-identities.ts');
+  return googleIdentities(allow, { endpoint: allow.tokenInfoEndpoint });
 }

@@ -4,7 +4,7 @@ import { objectKey } from '../storage/object-key.ts';
 
 /** What keeps this process from serving pulls, in words for whoever runs it. */
 export interface Problem {
-  readonly kind: 'stopping' | 'store-unreachable';
+  readonly kind: 'starting' | 'stopping' | 'store-unreachable';
   readonly message: string;
 }
 

@@ -1,12 +1,13 @@
 /**
  * Makes what is ours in the container: `node nix/container/bundle.ts [FOLDER]`, `dist` unless a folder is given.
- * Afterwards `FOLDER/functions/index.mjs` is the whole program, functions-framework included, with the bundles of its
- * threads and source maps beside it; `FOLDER/node_modules` has the native code that cannot be in a bundle, and
+ * Afterwards `FOLDER/functions/index.mjs` is the program, functions-framework included, with what it loads later, the bundles
+ * of its threads and source maps beside it; `FOLDER/node_modules` has the native code that cannot be in a bundle, and
  * `FOLDER/nix` the Nix expressions.
  */
 import { cp, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type BuildOptions, build } from 'esbuild';
+import { builtinModules } from './builtin-modules.ts';
 import { leftOut } from './left-out.ts';
 import { ownSourceMaps } from './own-source-maps.ts';
 import { workerEntries } from './worker-entries.ts';
@@ -55,8 +56,12 @@ await rm(target, { recursive: true, force: true });
 await build({
   ...common,
   stdin: { contents: start, resolveDir: project, sourcefile: 'start.ts' },
-  outfile: join(output, 'index.mjs'),
-  plugins: [leftOut, ownSourceMaps, workerEntries((path) => threads.add(path))],
+  outdir: output,
+  entryNames: 'index',
+  outExtension: { '.js': '.mjs' },
+  // What is imported late is in files of its own, and is not even read before.
+  splitting: true,
+  plugins: [builtinModules, leftOut, ownSourceMaps, workerEntries((path) => threads.add(path))],
 });
 await build({
   ...common,

@@ -1,0 +1,120 @@
+import { availableParallelism } from 'node:os';
+import { budget } from './access/budget.ts';
+import type { Gate } from './access/gate.ts';
+import { imageBuilder } from './builder/image-builder.ts';
+import { ALWAYS, imageMaker } from './builder/image-maker.ts';
+import { admitBy, packagePolicy } from './builder/package-policy.ts';
+import { packageFinder } from './builder/packages.ts';
+import { roomyMaker } from './builder/roomy-maker.ts';
+import { composeRoom } from './compose-room.ts';
+import { composeStorage } from './compose-store.ts';
+import type { Config } from './config.ts';
+import { audit } from './http/audit.ts';
+import { type Handler, handler } from './http/handler.ts';
+import { findCompressor } from './layer/find-compressor.ts';
+import { sharedLayerThreads } from './layer/layer-threads.ts';
+import type { Log } from './log.ts';
+import { expressionsDigest } from './nix/expressions.ts';
+import { folderSource } from './nix/folder-source.ts';
+import { channelSource, gitSource } from './nix/git-source.ts';
+import { LATEST, type PackageSource } from './nix/source.ts';
+import { readiness } from './registry/readiness.ts';
+import { registry } from './registry/registry.ts';
+import { pulledTags } from './registry/tags.ts';
+import { knownBlobs } from './storage/known-blobs.ts';
+import { leases } from './storage/leases.ts';
+
+const HOUR_MS = 60 * 60 * 1000;
+
+function packageSource({ packages, nix }: Config): PackageSource | Promise<PackageSource> {
+  switch (packages.kind) {
+    case 'channel':
+      return channelSource(packages.channel, nix);
+    case 'git':
+      return gitSource(packages.url, nix);
+    case 'folder':
+      return folderSource(packages.path);
+    default:
+      throw new RangeError(`no such package source: ${String(packages satisfies never)}`);
+  }
+}
+
+/** The registry, ready to answer. */
+export interface ComposedRegistry {
+  readonly handle: Handler;
+  /** What it is made of, in words for the log. */
+  readonly description: Readonly<Record<string, string | undefined>>;
+  /** Lets the threads that make layers run once, so that no pull waits for that. */
+  warmUp(): Promise<void>;
+  /** Ends what goes on without a request. */
+  stop(): Promise<void>;
+}
+
+/**
+ * The registry that was configured, proved to be usable.
+ *
+ * @throws what `toldToOperator` knows
+ */
+export async function composeRegistry(
+  config: Config,
+  { gate, log }: { gate: Gate; log: Log },
+): Promise<ComposedRegistry> {
+  const compressor = findCompressor(config.builder.compression);
+  const { store, signer } = await composeStorage(config.storage, log);
+  const source = await packageSource(config);
+  const [expressions] = await Promise.all([
+    expressionsDigest(config.nix.expressions),
+    // A folder is hashed now, so that no pull waits for that.
+    source.isLocal ? source.pin(LATEST) : undefined,
+  ]);
+
+  const known = knownBlobs(store);
+  const policy =
+    config.access.policy.allow || config.access.policy.deny.length > 0
+      ? packagePolicy(config.access.policy)
+      : undefined;
+  const nix = { ...config.nix, admit: policy && admitBy(policy, ALWAYS) };
+  const packages = packageFinder({ store, nix, expressions });
+  const held = leases({ store, log });
+  const room = await composeRoom(config.nix, log);
+  // After all that may end this process.
+  const threads = sharedLayerThreads(compressor.name);
+  const maker = imageMaker({ store, known, compressor, threads, packages, leases: held, policy });
+  const { pinForMs, maxQueue, maxBuilds = availableParallelism() } = config.builder;
+  const limits = { timeoutMs: config.nix.timeoutMs, maxBuilds, maxQueue, pinForMs };
+  const images = imageBuilder({
+    store,
+    known,
+    source,
+    maker: room ? roomyMaker(maker, room) : maker,
+    log,
+    limits,
+    leases: held,
+    policy,
+  });
+  const ready = readiness({ store, log });
+  const handle = handler({
+    registry: registry({ store, known, images, tags: pulledTags(store), signer }),
+    gate,
+    addresses: config.access.addresses,
+    log,
+    audit: audit(log, config.project),
+    readiness: ready,
+    builds: budget({ size: config.builder.maxBuildsPerHour, perMs: HOUR_MS }),
+    holdMs: config.builder.holdMs,
+  });
+  return {
+    handle,
+    description: {
+      packages: source.description,
+      store: store.name,
+      signing: signer?.description,
+      compression: compressor.name,
+    },
+    warmUp: () => threads.warmUp(),
+    async stop() {
+      ready.stop();
+      await Promise.all([images.stop(), threads.started()]);
+    },
+  };
+}
