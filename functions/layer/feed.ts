@@ -11,12 +11,17 @@ export async function feed(stream: Writable, chunks: Chunks): Promise<void> {
   // Every failure reaches the callback below; without a listener it would end the process as well.
   stream.on('error', () => undefined);
   for await (const chunk of chunks) await written(stream, chunk);
-  await settled(stream, (done) => stream.end(done));
+  await ended(stream);
 }
 
 /** Writes one chunk, and waits until the stream has let go of it. */
 export function written(stream: Writable, chunk: Uint8Array): Promise<void> {
   return settled(stream, (done) => stream.write(chunk, done));
+}
+
+/** Ends a stream, and waits until it has taken all. */
+export function ended(stream: Writable): Promise<void> {
+  return settled(stream, (done) => stream.end(done));
 }
 
 function settled(stream: Writable, start: (done: (error?: Error | null) => void) => void): Promise<void> {

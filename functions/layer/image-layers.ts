@@ -6,9 +6,10 @@ import type { KnownBlobs } from '../storage/known-blobs.ts';
 import type { Leases } from '../storage/leases.ts';
 import type { ObjectKey } from '../storage/object-key.ts';
 import type { Compressor } from './compressor.ts';
-import { BlobGoneError, createJoiner, type Layer } from './join.ts';
+import { BlobGoneError, createJoiner, type JoinedLayer, type Layer } from './join.ts';
 import type { LayerThreads } from './layer-threads.ts';
-import { createPacker, type PackedPath } from './pack.ts';
+import { createPacker } from './pack.ts';
+import type { PackedPath } from './packed-path.ts';
 import { joinedThenLargest, largestFirst } from './pack-order.ts';
 import { planLayers } from './plan.ts';
 import type { RecordedBlob } from './recorded-blob.ts';
@@ -48,10 +49,20 @@ export interface ImageLayersOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+type PackedMembers = ReadonlyMap<StorePath, RecordedBlob<PackedPath>>;
+
+/** What a layer is made of; the layer itself where it was made on the way. */
+export interface PackedMembersAndLayer {
+  readonly members: PackedMembers;
+  readonly joined: JoinedLayer | undefined;
+}
+
 /** Store paths that are being packed before all of their image is known. */
 export interface PackedAhead {
   /** Undefined for a path that is not among them. It fails as packing fails. */
   resultOf(path: StorePath): Promise<RecordedBlob<PackedPath>> | undefined;
+  /** The same for the paths of a layer; undefined also when they are part of others. */
+  groupOf(group: readonly StorePath[]): Promise<PackedMembersAndLayer> | undefined;
   /** Resolves when nothing of it goes on, however it ended. */
   ended(): Promise<void>;
 }
@@ -82,8 +93,28 @@ export function createLayerMaker(into: {
   readonly leases?: Leases | undefined;
 }): LayerMaker {
   const limit = weightedLimit(MAX_BYTES_IN_FLIGHT);
-  const pack = createPacker(into);
-  const join = createJoiner(into);
+  const packer = createPacker(into);
+  const joiner = createJoiner(into);
+
+  /** What a layer is made of; several paths that are all new are packed as one layer. */
+  function packGroup(
+    group: readonly ClosurePath[],
+    { locationOf, signal, ahead }: ImageLayersOptions & { readonly ahead?: PackedAhead | undefined },
+  ): Promise<PackedMembersAndLayer> {
+    async function packOne(path: ClosurePath, stop: AbortSignal | undefined) {
+      const packing =
+        ahead?.resultOf(path.path) ?? packer.pack(path, { location: locationOf?.(path.path), signal: stop });
+      return [path.path, await packing] as const;
+    }
+
+    return limit(bytesInFlight(group), async () => {
+      const whole = group.length > 1 ? await packer.packGroup(group, { locationOf, signal }) : undefined;
+      const members = whole
+        ? group.map(({ path }, index) => [path, whole.members[index] as RecordedBlob<PackedPath>] as const)
+        : await together(largestFirst(group), packOne, signal);
+      return { members: new Map(members), joined: whole?.joined };
+    });
+  }
 
   const make: LayerMaker['make'] = async ({ closure, root }, { locationOf, signal, ahead } = {}) => {
     const byPath = new Map(closure.map((path) => [path.path, path]));
@@ -99,38 +130,33 @@ export function createLayerMaker(into: {
     function forget(one: PackedPath | undefined): void {
       if (one) into.known.forget(one.digest);
     }
-    async function packOne(path: ClosurePath, stop: AbortSignal): Promise<void> {
-      const packing =
-        ahead?.resultOf(path.path) ??
-        limit(bytesInFlight(path), () => pack(path, { location: locationOf?.(path.path), signal: stop }));
-      packed.set(path.path, await packing);
+    async function packAll(group: readonly StorePath[], stop: AbortSignal): Promise<JoinedLayer | undefined> {
+      const { members, joined } = await (ahead?.groupOf(group) ??
+        packGroup(group.map(pathOf), { locationOf, signal: stop, ahead }));
+      for (const [path, member] of members) packed.set(path, member);
+      return joined;
     }
-    const packAll = (paths: readonly ClosurePath[], stop: AbortSignal): Promise<unknown> =>
-      together(largestFirst(paths), packOne, stop);
-    const joinGroup = async (group: readonly StorePath[], stop: AbortSignal): Promise<Layer> => {
+    async function join(group: readonly StorePath[], stop: AbortSignal): Promise<JoinedLayer> {
       const members = group.map((path) => packed.get(path)?.value).filter((one) => one !== undefined);
-      const { value, made, key } = await join(members, { signal: stop });
-      if (made) layersJoined++;
-      if (key !== undefined) joins.add(key);
-      return value;
-    };
-    const joinOrPackAgain = async (group: readonly StorePath[], stop: AbortSignal): Promise<Layer> => {
+      return joiner(members, { signal: stop });
+    }
+    async function joinOrPackAgain(group: readonly StorePath[], stop: AbortSignal): Promise<JoinedLayer> {
       try {
-        return await joinGroup(group, stop);
+        return await join(group, stop);
       } catch (error) {
         // It was there within the last hour. Where one is gone, others may be: the packer looks again for all of them.
         if (!(error instanceof BlobGoneError)) throw error;
         for (const path of group) forget(packed.get(path)?.value);
         ahead = undefined;
-        await packAll(group.map(pathOf), stop);
-        return joinGroup(group, stop);
+        return (await packAll(group, stop)) ?? join(group, stop);
       }
-    };
-
-    const layerOf = async (group: readonly StorePath[], stop: AbortSignal): Promise<Layer> => {
-      await packAll(group.map(pathOf), stop);
-      return joinOrPackAgain(group, stop);
-    };
+    }
+    async function layerOf(group: readonly StorePath[], stop: AbortSignal): Promise<Layer> {
+      const { value, made, key } = (await packAll(group, stop)) ?? (await joinOrPackAgain(group, stop));
+      if (made) layersJoined++;
+      if (key !== undefined) joins.add(key);
+      return value;
+    }
 
     const groups = planLayers(closure);
     const made = new Map<readonly StorePath[], Layer>();
@@ -175,20 +201,25 @@ export function createLayerMaker(into: {
     make,
     packAhead(closure, { locationOf, signal } = {}) {
       const byPath = new Map(closure.map((path) => [path.path, path]));
-      const results = new Map<StorePath, Promise<RecordedBlob<PackedPath>>>();
       const pathOf = (path: StorePath): ClosurePath => byPath.get(path) as ClosurePath;
+      const groups = new Map<string, Promise<PackedMembersAndLayer>>();
+      const results = new Map<StorePath, Promise<RecordedBlob<PackedPath>>>();
       for (const group of joinedThenLargest(planLayers(closure), pathOf)) {
-        for (const path of largestFirst(group.map(pathOf))) {
-          const packing = limit(bytesInFlight(path), () => pack(path, { location: locationOf?.(path.path), signal }));
-          // Its failure is met by whoever asks for it, if anybody does.
-          packing.catch(() => undefined);
-          results.set(path.path, packing);
+        const packing = packGroup(group.map(pathOf), { locationOf, signal });
+        // Its failure is met by whoever asks for it, if anybody does.
+        packing.catch(() => undefined);
+        groups.set(group.join('\n'), packing);
+        for (const path of group) {
+          const result = packing.then(({ members }) => members.get(path) as RecordedBlob<PackedPath>);
+          result.catch(() => undefined);
+          results.set(path, result);
         }
       }
       return {
         resultOf: (path) => results.get(path),
+        groupOf: (group) => groups.get(group.join('\n')),
         async ended() {
-          await Promise.allSettled(results.values());
+          await Promise.allSettled(groups.values());
         },
       };
     },
@@ -207,7 +238,8 @@ const MAX_BYTES_OF_PATH = 16 * 1024 * 1024;
 /** The least: what an open stream takes. */
 const MIN_BYTES_OF_PATH = 512 * 1024;
 
-function bytesInFlight({ narSizeBytes }: ClosurePath): number {
+function bytesInFlight(group: readonly ClosurePath[]): number {
+  const narSizeBytes = sum(group.map((path) => path.narSizeBytes));
   return Math.max(MIN_BYTES_OF_PATH, Math.min(MAX_BYTES_OF_PATH, narSizeBytes));
 }
 

@@ -39,7 +39,7 @@ export function inflation(job: LayerJob): Inflation {
     endMember: () => then({ kind: 'member-end' }),
     async end() {
       await before;
-      const { totals } = await job.ask({ kind: 'inflate-end' }, 'inflated');
+      const { totals } = await job.ask({ kind: 'inflate-end' }, 'hashed');
       return totals;
     },
     close: () => job.close(),

@@ -7,10 +7,11 @@ import { keyHash } from '../storage/record.ts';
 import { bytesSchema, digestSchema } from './digest-schema.ts';
 import type { CompressorIdentity } from './compressor.ts';
 import { FRAME_VERSION, HEAD, TAIL } from './frame.ts';
+import type { TarTotals } from './layer-messages.ts';
 import { type LayerThreads, sharedLayerThreads } from './layer-threads.ts';
-import type { PackedPath } from './pack.ts';
-import { publishBlob } from './publish-blob.ts';
-import { findOrMake, type RecordedBlob } from './recorded-blob.ts';
+import type { PackedPath } from './packed-path.ts';
+import { publishBlob, type PublishedBlob } from './publish-blob.ts';
+import { findOrMake, type RecordedBlob, type RecordedBlobAt } from './recorded-blob.ts';
 import { sharedWork } from './shared-work.ts';
 
 /** Version of the record below and of how members are joined. */
@@ -82,12 +83,25 @@ export function createJoiner(into: {
     const [first, ...others] = paths;
     if (first === undefined) throw new RangeError('a layer needs at least one path');
     if (others.length === 0) return { value: first, made: false };
-    const name = keyHash({ format: FORMAT, frame: FRAME_VERSION, packed: paths.map(({ digest }) => digest) });
-    const at = { store, known, key: objectKey('joins', name), schema: joinedPathsSchema };
+    const at = joinedPathsAt({ store, known }, paths);
     const joinOnce = (stop: AbortSignal): Promise<RecordedBlob<Layer>> =>
       findOrMake(at, () => join({ store, known, threads }, paths, stop), { signal: stop });
-    return share(name, joinOnce, { signal });
+    return share(at.key, joinOnce, { signal });
   };
+}
+
+/** Where the record of a layer of these paths, in this order, lies. */
+export function joinedPathsAt(
+  { store, known }: { readonly store: BlobStore; readonly known: KnownBlobs },
+  paths: readonly PackedPath[],
+): RecordedBlobAt<JoinedPaths> {
+  const name = keyHash({ format: FORMAT, frame: FRAME_VERSION, packed: paths.map(({ digest }) => digest) });
+  return { store, known, key: objectKey('joins', name), schema: joinedPathsSchema };
+}
+
+/** The record of a layer that was made now. */
+export function joinedPaths(blob: PublishedBlob, { sha256, uncompressedBytes }: TarTotals): JoinedPaths {
+  return { format: FORMAT, ...blob, diffId: digestFromHex(sha256), uncompressedBytes };
 }
 
 async function join(
@@ -133,12 +147,7 @@ async function join(
   try {
     const blob = await publishBlob(store, checked(), { signal });
     if (totals === undefined) throw new Error('a joined layer was published before its end');
-    return {
-      format: FORMAT,
-      ...blob,
-      diffId: digestFromHex(totals.sha256),
-      uncompressedBytes: totals.uncompressedBytes,
-    };
+    return joinedPaths(blob, totals);
   } finally {
     await inflation.close();
   }

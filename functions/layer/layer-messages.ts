@@ -16,9 +16,12 @@ export interface LayerThreadStart {
 
 /** What a thread is asked. Each request has one reply, and the next one waits for it. */
 export type LayerRequest =
-  /** Starts to pack a store path, and gives the first piece of its layer. */
-  | { readonly kind: 'pack'; readonly name: ByteString; readonly location: ByteString }
+  /** Starts to pack a store path, and gives the first piece of its member. `ofGroup`: within what `group` has begun. */
+  | { readonly kind: 'pack'; readonly name: ByteString; readonly location: ByteString; readonly ofGroup: boolean }
   | { readonly kind: 'next' }
+  /** The store paths that are packed from now on are hashed as one layer as well, until `group-end`. */
+  | { readonly kind: 'group' }
+  | { readonly kind: 'group-end' }
   /** Starts to inflate the members of a layer, without its head and tail. */
   | { readonly kind: 'inflate' }
   /** They lie in a window, and stay there until the reply. */
@@ -32,11 +35,11 @@ export interface LayerThreadReady {
   readonly kind: 'ready';
 }
 
-/** After a `piece` with totals, `inflated`, `closed` and `failed` nothing is open any more. */
+/** After a `piece` with totals (but of a group), `hashed`, `closed` and `failed` nothing is open any more. */
 export type LayerReply =
   | { readonly kind: 'piece'; readonly window: 0 | 1; readonly bytes: number; readonly totals?: PackTotals }
   | { readonly kind: 'more' }
-  | { readonly kind: 'inflated'; readonly totals: TarTotals }
+  | { readonly kind: 'hashed'; readonly totals: TarTotals }
   | { readonly kind: 'closed' }
   | { readonly kind: 'failed'; readonly error: PlainError };
 

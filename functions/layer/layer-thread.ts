@@ -69,7 +69,10 @@ export function startLayerThread(entry: URL, compressor: CompressorName): LayerT
     },
     ask(request) {
       if (!alive) return Promise.reject(ended(undefined, failure));
-      if (request.kind === 'pack' || request.kind === 'inflate') Atomics.store(start.cancelled, 0, 0);
+      // Where a job begins. In a group, what was cancelled stays so.
+      const begins =
+        request.kind === 'pack' ? !request.ofGroup : request.kind === 'inflate' || request.kind === 'group';
+      if (begins) Atomics.store(start.cancelled, 0, 0);
       worker.ref();
       asked = Promise.withResolvers();
       worker.postMessage(request);

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { CompressorName } from './compressor.ts';
+import { groupPacking, type GroupPacking } from './group-packing.ts';
 import { inflation, type Inflation } from './inflation.ts';
 import { layerJob } from './layer-job.ts';
 import { startLayerThread, type LayerThread } from './layer-thread.ts';
@@ -11,6 +12,8 @@ import { byteString } from './tree.ts';
 export interface LayerThreads {
   /** @throws the reason of the signal; what is wrong with the path, reading it says */
   pack(path: StorePathPlace, options?: { readonly signal?: AbortSignal | undefined }): Promise<Packing>;
+  /** Packs several store paths in one thread, which makes one layer of them. @throws the reason of the signal */
+  packGroup(options?: { readonly signal?: AbortSignal | undefined }): Promise<GroupPacking>;
   /** @throws the reason of the signal */
   inflate(options?: { readonly signal?: AbortSignal | undefined }): Promise<Inflation>;
   /**
@@ -87,6 +90,7 @@ export function layerThreads(
 
   return {
     pack: async (path, { signal } = {}) => packing(await jobOf(signal), path),
+    packGroup: async ({ signal } = {}) => groupPacking(await jobOf(signal)),
     inflate: async ({ signal } = {}) => inflation(await jobOf(signal)),
     async started() {
       await Promise.all(starting);

@@ -25,6 +25,8 @@ const port = parentPort;
 const { compressor: compressorName, windows, cancelled } = workerData as LayerThreadStart;
 const pieces = windows.map((window) => Buffer.from(window)) as [Buffer, Buffer];
 const compressor = findCompressor(compressorName);
+/** The layer of several store paths that are being packed, hashed as far as they are. */
+let group: ReturnType<typeof hashing> | undefined;
 const requests = on(port, 'message') as AsyncIterator<[LayerRequest]>;
 
 function reply(message: LayerReply): void {
@@ -46,35 +48,43 @@ for (;;) {
   const request = await nextRequest();
   try {
     if (request.kind === 'pack') await pack(request);
-    else if (request.kind === 'inflate') reply({ kind: 'inflated', totals: await inflate() });
-    else if (request.kind === 'close') reply({ kind: 'closed' });
+    else if (request.kind === 'inflate') reply({ kind: 'hashed', totals: await inflate() });
+    else if (request.kind === 'group') openGroup();
+    else if (request.kind === 'group-end') reply({ kind: 'hashed', totals: closeGroup() });
+    else if (request.kind === 'close') throw new ClosedError();
     else throw new Error(`nothing is open for ${request.kind}`);
   } catch (error) {
+    group = undefined;
     reply(error instanceof ClosedError ? { kind: 'closed' } : { kind: 'failed', error: plainError(error) });
   }
 }
 
-/** Replies with the pieces of a store path's layer, as they are asked for. */
-async function pack({ name, location }: LayerRequest & { kind: 'pack' }): Promise<void> {
+function openGroup(): void {
+  group = hashing();
+  reply({ kind: 'more' });
+}
+
+function closeGroup(): TarTotals {
+  if (group === undefined) throw new Error('no group is open');
+  const totals = group.totals();
+  group = undefined;
+  return totals;
+}
+
+/** Replies with the pieces of a store path's member, as they are asked for. */
+async function pack({ name, location, ofGroup }: LayerRequest & { kind: 'pack' }): Promise<void> {
+  if (ofGroup !== (group !== undefined)) throw new Error('a group is open, or should be');
   const tree = await readTree(location, { signal: { throwIfAborted } });
   const tar = hashing();
   function* chunks(): Generator<Buffer, void, void> {
     for (const chunk of memberTar(name, location, tree)) {
       throwIfAborted();
       tar.update(chunk);
+      group?.update(chunk);
       yield chunk;
     }
   }
   let memberBytes = 0;
-  async function* layer(): AsyncGenerator<Buffer, void, void> {
-    yield HEAD.gzip;
-    for await (const chunk of compressor.compress(chunks())) {
-      memberBytes += chunk.length;
-      yield chunk;
-    }
-    yield TAIL.gzip;
-  }
-
   let window: 0 | 1 = 0;
   let used = 0;
   async function give(totals?: PackTotals): Promise<void> {
@@ -83,7 +93,8 @@ async function pack({ name, location }: LayerRequest & { kind: 'pack' }): Promis
     used = 0;
     if (totals === undefined && (await nextRequest()).kind !== 'next') throw new ClosedError();
   }
-  for await (const chunk of layer()) {
+  for await (const chunk of compressor.compress(chunks())) {
+    memberBytes += chunk.length;
     for (let offset = 0; offset < chunk.length;) {
       if (used === WINDOW_BYTES) await give();
       const copied = chunk.copy(pieces[window], used, offset);

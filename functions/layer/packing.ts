@@ -1,3 +1,4 @@
+import { HEAD, TAIL } from './frame.ts';
 import type { LayerJob } from './layer-job.ts';
 import type { LayerReply, PackTotals } from './layer-messages.ts';
 import type { ByteString } from './tree.ts';
@@ -21,8 +22,14 @@ export interface Packing extends AsyncIterable<Buffer> {
  * While one piece is in use the thread makes the next.
  *
  * Reading throws StorePathMissingError, StorePathError, CompressorError, Error of the file system, the reason of the signal.
+ *
+ * @param group when the path is one of a group: takes the pieces of its member, before they are read as part of its layer
  */
-export function packing(job: LayerJob, { name, location }: StorePathPlace): Packing {
+export function packing(
+  job: LayerJob,
+  { name, location }: StorePathPlace,
+  group?: (member: Buffer) => Promise<void>,
+): Packing {
   type Piece = LayerReply & { kind: 'piece' };
   let totals: PackTotals | undefined;
 
@@ -32,21 +39,24 @@ export function packing(job: LayerJob, { name, location }: StorePathPlace): Pack
     asked.catch(() => undefined);
     return asked;
   }
-  let next = ask({ kind: 'pack', name, location });
+  let next = ask({ kind: 'pack', name, location, ofGroup: group !== undefined });
 
   return {
     async *[Symbol.asyncIterator]() {
-      for (;;) {
+      for (let head = [HEAD.gzip]; ; head = []) {
         const piece = await next;
         const bytes = Buffer.from(job.windows[piece.window], 0, piece.bytes);
         if (piece.totals === undefined) {
           next = ask({ kind: 'next' });
+          await group?.(bytes);
+          yield* head;
           yield bytes;
         } else {
           ({ totals } = piece);
           // In memory of its own, so that the thread need not wait until the end is written.
-          const end = Buffer.from(bytes);
-          job.done();
+          const end = Buffer.concat([...head, bytes, TAIL.gzip]);
+          if (group === undefined) job.done();
+          else await group(bytes);
           yield end;
           return;
         }

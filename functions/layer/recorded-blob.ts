@@ -21,6 +21,14 @@ export interface FindOrMakeOptions extends IoOptions {
   readonly leases?: Leases | undefined;
 }
 
+/** Where a record and its blob lie, or are to lie. */
+export interface RecordedBlobAt<T> {
+  readonly store: BlobStore;
+  readonly known: KnownBlobs;
+  readonly key: ObjectKey;
+  readonly schema: z.ZodType<T>;
+}
+
 /** Between two looks at what another instance makes. */
 const POLL_MS = 100;
 
@@ -29,27 +37,18 @@ const POLL_MS = 100;
  * is published before the record.
  */
 export async function findOrMake<T extends { readonly digest: Digest }>(
-  at: { readonly store: BlobStore; readonly known: KnownBlobs; readonly key: ObjectKey; readonly schema: z.ZodType<T> },
+  at: RecordedBlobAt<T>,
   make: () => Promise<T>,
   { signal, leases }: FindOrMakeOptions = {},
 ): Promise<RecordedBlob<T>> {
-  const { store, known, key, schema } = at;
+  const { key } = at;
 
-  async function find(): Promise<FoundRecord<T> & { readonly isWhole: boolean }> {
-    const found = await findRecord(store, key, schema, { signal });
-    return { ...found, isWhole: found.kind === 'found' && (await known.has(found.value.digest, { signal })) };
-  }
-  async function makeAnd(settle: FoundRecord<T>): Promise<RecordedBlob<T>> {
-    const made = await make();
-    known.add(made.digest);
-    // A record whose blob is gone is as good as a broken one: what was made now takes its place.
-    const stands =
-      settle.kind === 'found' ? { ...settle, kind: 'broken' as const, reason: 'its blob is gone' } : settle;
-    return { value: await settleRecord(store, key, schema, made, stands, { signal }), made: true, key };
+  async function makeAnd(instead: FoundRecord<T>): Promise<RecordedBlob<T>> {
+    return settleMade(at, await make(), instead, { signal });
   }
 
   for (;;) {
-    const found = await find();
+    const found = await findWhole(at, { signal });
     if (found.kind === 'found' && found.isWhole) return { value: found.value, made: false, key };
     if (leases === undefined) return makeAnd(found);
     const lease = await leases.take(splitObjectKey(key).name, { signal });
@@ -59,10 +58,37 @@ export async function findOrMake<T extends { readonly digest: Digest }>(
     }
     try {
       // The holder before may have ended between the look and now.
-      const now = await find();
+      const now = await findWhole(at, { signal });
       return now.kind === 'found' && now.isWhole ? { value: now.value, made: false, key } : await makeAnd(now);
     } finally {
       await lease.release();
     }
   }
+}
+
+/** What a record says, and whether the blob that it names is there. */
+export async function findWhole<T extends { readonly digest: Digest }>(
+  { store, known, key, schema }: RecordedBlobAt<T>,
+  { signal }: IoOptions = {},
+): Promise<FoundRecord<T> & { readonly isWhole: boolean }> {
+  const found = await findRecord(store, key, schema, { signal });
+  return { ...found, isWhole: found.kind === 'found' && (await known.has(found.value.digest, { signal })) };
+}
+
+/**
+ * Records how a blob was made that is published. The value is the record's that stands afterwards.
+ *
+ * @param instead what was found before
+ */
+export async function settleMade<T extends { readonly digest: Digest }>(
+  { store, known, key, schema }: RecordedBlobAt<T>,
+  made: T,
+  instead: FoundRecord<T>,
+  { signal }: IoOptions = {},
+): Promise<RecordedBlob<T>> {
+  known.add(made.digest);
+  // A record whose blob is gone is as good as a broken one: what was made now takes its place.
+  const stands =
+    instead.kind === 'found' ? { ...instead, kind: 'broken' as const, reason: 'its blob is gone' } : instead;
+  return { value: await settleRecord(store, key, schema, made, stands, { signal }), made: true, key };
 }

@@ -1,9 +1,13 @@
 /** Work that several callers want at once is done once. See {@link sharedWork}. */
-export type SharedWork<T> = (
-  key: string,
-  work: (signal: AbortSignal) => Promise<T>,
-  options?: { readonly signal?: AbortSignal | undefined },
-) => Promise<T>;
+export interface SharedWork<T> {
+  /** Begins the work before it returns, or joins the one that runs. */
+  (
+    key: string,
+    work: (signal: AbortSignal) => Promise<T>,
+    options?: { readonly signal?: AbortSignal | undefined },
+  ): Promise<T>;
+  isRunning(key: string): boolean;
+}
 
 /**
  * Runs one work per key at a time, for all who ask for it meanwhile. A caller that aborts leaves; when the last one has
@@ -12,7 +16,11 @@ export type SharedWork<T> = (
 export function sharedWork<T>(): SharedWork<T> {
   const running = new Map<string, { readonly result: Promise<T>; readonly stop: AbortController; callers: number }>();
 
-  return async (key, work, { signal } = {}) => {
+  const share = async (
+    key: string,
+    work: (signal: AbortSignal) => Promise<T>,
+    { signal }: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<T> => {
     signal?.throwIfAborted();
     let run = running.get(key);
     if (run === undefined) {
@@ -53,4 +61,5 @@ export function sharedWork<T>(): SharedWork<T> {
     signal?.throwIfAborted();
     throw new Error('left without an abort');
   };
+  return Object.assign(share, { isRunning: (key: string) => running.has(key) });
 }

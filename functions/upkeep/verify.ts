@@ -5,7 +5,7 @@ import { leaseSchema } from '../storage/leases.ts';
 import { type AttributeRecord, packageRecordSchema } from '../builder/package-record.ts';
 import { pinSchema } from '../builder/pins.ts';
 import { joinedPathsSchema } from '../layer/join.ts';
-import { packedPathSchema } from '../layer/pack.ts';
+import { packedPathSchema } from '../layer/packed-path.ts';
 import type { Digest } from '../oci/digest.ts';
 import { tagsSchema } from '../registry/tags.ts';
 import type { BlobStore, Generation, IoOptions } from '../storage/blob-store.ts';

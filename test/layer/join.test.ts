@@ -4,7 +4,8 @@ import { before, describe, it } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { CompressorError } from '../../functions/layer/compressor-error.ts';
 import { BlobGoneError, createJoiner } from '../../functions/layer/join.ts';
-import { createPacker, type PackedPath } from '../../functions/layer/pack.ts';
+import { createPacker } from '../../functions/layer/pack.ts';
+import type { PackedPath } from '../../functions/layer/packed-path.ts';
 import { zlibCompressor } from '../../functions/layer/zlib-compressor.ts';
 import type { BlobStore } from '../../functions/storage/blob-store.ts';
 import { blobKey, knownBlobs } from '../../functions/storage/known-blobs.ts';
@@ -19,7 +20,7 @@ describe('a joiner', () => {
   const known = knownBlobs(store);
   const packed: PackedPath[] = [];
   before(async () => {
-    const pack = createPacker({ store, known, compressor });
+    const { pack } = createPacker({ store, known, compressor });
     for (const name of ['a', 'b', 'c']) {
       const location = write(join(folder, name), { [name]: name.repeat(100_000) });
       packed.push((await pack(closurePath(name), { location })).value);
@@ -76,7 +77,7 @@ describe('a joiner', () => {
   it('says which packed path is gone, forgets it, and leaves nothing behind', async () => {
     const other = memoryStore();
     const otherKnown = knownBlobs(other);
-    const pack = createPacker({ store: other, known: otherKnown, compressor });
+    const { pack } = createPacker({ store: other, known: otherKnown, compressor });
     const mine: PackedPath[] = [];
     for (const name of ['a', 'b']) {
       mine.push((await pack(closurePath(name), { location: join(folder, name) })).value);

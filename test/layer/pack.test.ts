@@ -31,10 +31,10 @@ const FILES = {
 };
 const location = write(join(folder, 'hello'), FILES);
 
-type Threads = Pick<LayerThreads, 'pack'>;
+type Threads = Pick<LayerThreads, 'pack' | 'packGroup'>;
 
 function packerInto(store: BlobStore, { compressor = zlibCompressor(), threads }: PackWith = {}) {
-  return createPacker({ store, known: knownBlobs(store), compressor, threads });
+  return createPacker({ store, known: knownBlobs(store), compressor, threads }).pack;
 }
 interface PackWith {
   readonly compressor?: CompressorIdentity;
@@ -45,6 +45,7 @@ interface PackWith {
 function counting(wait?: (signal: AbortSignal | undefined) => Promise<unknown>): Threads & { used: number } {
   return {
     used: 0,
+    packGroup: (options) => sharedLayerThreads('zlib').packGroup(options),
     async pack(path, options) {
       this.used++;
       const real = await sharedLayerThreads('zlib').pack(path, options);
@@ -188,11 +189,12 @@ describe('a packer', () => {
     const store = memoryStore();
     const log = { warn: () => undefined };
     const counts = [counting(() => sleep(300)), counting(() => sleep(300))];
-    const packers = counts.map((threads) =>
-      createPacker({
-        ...{ store, known: knownBlobs(store), compressor: zlibCompressor(), threads },
-        leases: leases({ store, log, leaseMs: 2_000, renewMs: 100 }),
-      }),
+    const packers = counts.map(
+      (threads) =>
+        createPacker({
+          ...{ store, known: knownBlobs(store), compressor: zlibCompressor(), threads },
+          leases: leases({ store, log, leaseMs: 2_000, renewMs: 100 }),
+        }).pack,
     );
     const used = () => counts.map((one) => one.used).reduce((sum, one) => sum + one);
     const large = { ...HELLO, narSizeBytes: 8_000_000 };
@@ -268,6 +270,7 @@ describe('a packer', () => {
     // Longer than what a thread reads ahead, and as long when it is compressed.
     const changing = write(join(folder, 'changing'), { file: randomBytes(8_000_000) });
     const threads: Threads = {
+      ...sharedLayerThreads('zlib'),
       async pack(path, options) {
         const real = await sharedLayerThreads('zlib').pack(path, options);
         return {

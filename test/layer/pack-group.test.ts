@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { createJoiner } from '../../functions/layer/join.ts';
+import { sharedLayerThreads } from '../../functions/layer/layer-threads.ts';
+import { createPacker } from '../../functions/layer/pack.ts';
+import { zlibCompressor } from '../../functions/layer/zlib-compressor.ts';
+import { knownBlobs } from '../../functions/storage/known-blobs.ts';
+import { memoryStore } from '../../functions/storage/memory.ts';
+import { closurePath, names, temporaryFolder, write } from './fixture.ts';
+
+const folder = temporaryFolder();
+const compressor = zlibCompressor();
+const paths = ['a', 'b', 'c'].map((name) => closurePath(name));
+const FILES = {
+  a: { small: 'a'.repeat(1_000) },
+  // Longer than a thread gives in one piece, compressed too.
+  b: { large: randomBytes(2_000_000), also: 'b' },
+  c: {},
+};
+for (const [name, files] of Object.entries(FILES)) write(join(folder, name), files);
+const locationOf = (path: string): string => join(folder, path.slice(-1));
+
+function packerInto() {
+  const store = memoryStore();
+  const known = knownBlobs(store);
+  const threads = sharedLayerThreads('zlib');
+  const { promise: begun, resolve: begin } = Promise.withResolvers<undefined>();
+  const used = { groups: 0, paths: 0 };
+  const counting: typeof threads = {
+    ...threads,
+    packGroup(options) {
+      used.groups++;
+      begin(undefined);
+      return threads.packGroup(options);
+    },
+    pack(path, options) {
+      used.paths++;
+      return threads.pack(path, options);
+    },
+  };
+  /** `begun`: a group is being packed. */
+  return { store, known, begun, used, ...createPacker({ store, known, compressor, threads: counting }) };
+}
+
+describe('a group of store paths', () => {
+  it('is packed as each is by itself, and to the layer that joining makes', async () => {
+    const [one, other] = [packerInto(), packerInto()];
+    const group = await one.packGroup(paths, { locationOf });
+    const single = await Promise.all(paths.map((path) => other.pack(path, { location: locationOf(path.path) })));
+    const joined = await createJoiner({ ...other, compressor })(single.map(({ value }) => value));
+    assert.deepEqual(group, { members: single, joined });
+    for (const area of ['layers', 'contents', 'joins'] as const) {
+      assert.deepEqual(await names(one.store, area), await names(other.store, area));
+    }
+    assert.equal(one.store.stagedCount, 0);
+  });
+
+  it('leaves its layer where joining finds it', async () => {
+    const { store, known, packGroup } = packerInto();
+    const group = await packGroup(paths, { locationOf });
+    const members = group?.members.map(({ value }) => value) ?? [];
+    assert.deepEqual(await createJoiner({ store, known, compressor })(members), { ...group?.joined, made: false });
+  });
+
+  it('is not packed when one of them is, or is being packed', async () => {
+    const { pack, packGroup, store } = packerInto();
+    const running = pack(closurePath('b'), { location: locationOf('b') });
+    assert.equal(await packGroup(paths, { locationOf }), undefined);
+    await running;
+    assert.equal(await packGroup(paths, { locationOf }), undefined);
+    assert.equal((await names(store, 'contents')).length, 1);
+  });
+
+  it('is packed once for who wants it, or one of it, at the same time', async () => {
+    const { packGroup, pack, begun, used } = packerInto();
+    const group = packGroup(paths, { locationOf });
+    await begun;
+    const [whole, one] = await Promise.all([group, pack(closurePath('c'), { location: '/nowhere' })]);
+    assert.deepEqual(one, whole?.members[2]);
+    assert.deepEqual(used, { groups: 1, paths: 0 });
+  });
+
+  it('fails when one of them cannot be packed, for all who wait, and leaves nothing staged', async () => {
+    const { store, packGroup } = packerInto();
+    const missing = (path: string): string => (path.endsWith('c') ? join(folder, 'nowhere') : locationOf(path));
+    await assert.rejects(packGroup(paths, { locationOf: missing }), { code: 'STORE_PATH_MISSING' });
+    assert.equal(store.stagedCount, 0);
+    assert.deepEqual(await names(store, 'joins'), []);
+    // What was whole before is kept, and the thread works on.
+    assert.equal(await packGroup(paths, { locationOf }), undefined);
+  });
+
+  it('stops when it is no longer wanted, and goes on while one of it is', async () => {
+    const { store, packGroup } = packerInto();
+    const stop = new AbortController();
+    const group = packGroup(paths, { locationOf, signal: stop.signal });
+    stop.abort(new Error('the client left'));
+    await assert.rejects(group, /the client left/);
+    assert.equal(store.stagedCount, 0);
+
+    const two = packerInto();
+    const second = new AbortController();
+    const other = two.packGroup(paths, { locationOf, signal: second.signal });
+    await two.begun;
+    const wanted = two.pack(closurePath('c'), { location: '/nowhere' });
+    second.abort(new Error('the client left'));
+    await assert.rejects(other, /the client left/);
+    assert.ok((await wanted).value.digest);
+  });
+});
