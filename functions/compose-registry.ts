@@ -13,6 +13,8 @@ import { audit } from './http/audit.ts';
 import { type Handler, handler } from './http/handler.ts';
 import { findCompressor } from './layer/find-compressor.ts';
 import { sharedLayerThreads } from './layer/layer-threads.ts';
+import { layerPlanner } from './layer/plan.ts';
+import { readPopularity } from './layer/plan-popularity.ts';
 import type { Log } from './log.ts';
 import { expressionsDigest } from './nix/expressions.ts';
 import { folderSource } from './nix/folder-source.ts';
@@ -59,8 +61,11 @@ export async function composeRegistry(
   config: Config,
   { gate, log }: { gate: Gate; log: Log },
 ): Promise<ComposedRegistry> {
-  const compressor = findCompressor(config.builder.compression);
+  const { compression, maxLayers, popularityUrl } = config.builder;
+  const compressor = findCompressor(compression);
   const { store, signer } = await composeStorage(config.storage, log);
+  const popularity = popularityUrl === undefined ? undefined : await readPopularity(popularityUrl);
+  const planner = layerPlanner({ maxLayers, popularity });
   const source = await packageSource(config);
   const [expressions] = await Promise.all([
     expressionsDigest(config.nix.expressions),
@@ -79,7 +84,7 @@ export async function composeRegistry(
   const room = await composeRoom(config.nix, log);
   // After all that may end this process.
   const threads = sharedLayerThreads(compressor.name);
-  const maker = imageMaker({ store, known, compressor, threads, packages, leases: held, policy });
+  const maker = imageMaker({ store, known, compressor, threads, packages, leases: held, policy, planner });
   const { pinForMs, maxQueue, maxBuilds = availableParallelism() } = config.builder;
   const limits = { timeoutMs: config.nix.timeoutMs, maxBuilds, maxQueue, pinForMs };
   const images = imageBuilder({

@@ -1,6 +1,7 @@
 import { CredentialsError } from './access/credentials.ts';
 import { ConfigError } from './config.ts';
 import { CompressorMissingError } from './layer/compressor-error.ts';
+import { PopularityError } from './layer/plan-popularity.ts';
 import { SourceError } from './nix/source.ts';
 import { StoreSpaceError } from './nix/store-space.ts';
 import { StorageError } from './storage/blob-store.ts';
@@ -12,6 +13,7 @@ const KINDS = [
   ConfigError,
   ...[FolderUnusableError, BucketUnusableError, SigningKeyError, StorageError],
   CompressorMissingError,
+  PopularityError,
   CredentialsError,
   SourceError,
   StoreSpaceError,

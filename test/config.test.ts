@@ -26,6 +26,7 @@ describe('the configuration', () => {
     assert.equal(config.nix.cacheFolder, '/home/u/.cache/nixery-run');
     assert.equal(config.builder.compression, 'igzip');
     assert.equal(config.builder.pinForMs, 300_000);
+    assert.deepEqual([config.builder.maxLayers, config.builder.popularityUrl], [100, undefined]);
     assert.deepEqual(
       [config.builder.maxBuilds, config.builder.maxQueue, config.builder.holdMs],
       [undefined, 64, 20_000],
@@ -51,11 +52,16 @@ describe('the configuration', () => {
       PORT: 'http',
       NIX_TIMEOUT: '0',
       NIXERY_COMPRESSION: 'lzma',
+      NIXERY_LAYERS: '101',
+      NIX_POPULARITY_URL: 'popularity.json',
       NIXERY_STORAGE_BACKEND: 'tape',
       NIXERY_CHANNEL: '../x',
       NIXERY_PKGS_PATH: '/p',
     });
-    for (const name of ['PORT', 'NIX_TIMEOUT', 'NIXERY_COMPRESSION', 'NIXERY_STORAGE_BACKEND', 'NIXERY_CHANNEL']) {
+    for (const name of [
+      ...['PORT', 'NIX_TIMEOUT', 'NIXERY_COMPRESSION', 'NIXERY_LAYERS', 'NIX_POPULARITY_URL'],
+      ...['NIXERY_STORAGE_BACKEND', 'NIXERY_CHANNEL'],
+    ]) {
       assert.match(message, new RegExp(`- ${name} must`));
     }
     assert.match(message, /only one of NIXERY_CHANNEL, NIXERY_PKGS_PATH/);

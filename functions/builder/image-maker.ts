@@ -3,7 +3,7 @@ import { type Compressor, compressorIdentity } from '../layer/compressor.ts';
 import { defaultCommand } from '../layer/default-command.ts';
 import { createLayerMaker, type LayerStats, type PackedAhead } from '../layer/image-layers.ts';
 import type { LayerThreads } from '../layer/layer-threads.ts';
-import { MAX_LAYERS, OWN_LAYER_MIN_BYTES, PLAN_VERSION } from '../layer/plan.ts';
+import { type LayerPlanner, layerPlanner } from '../layer/plan.ts';
 import { ROOT_LAYER_VERSION, rootTree } from '../layer/root-tree.ts';
 import { StorePathMissingError, type Tree } from '../layer/tree.ts';
 import type { NixCall } from '../nix/nix.ts';
@@ -65,9 +65,10 @@ export function imageMaker(into: {
   readonly leases?: Leases | undefined;
   /** What may be had. */
   readonly policy?: PackagePolicy | undefined;
+  readonly planner?: LayerPlanner | undefined;
 }): ImageMaker {
-  const { store, known, compressor, packages: finder, policy } = into;
-  const layerMaker = createLayerMaker(into);
+  const { store, known, compressor, packages: finder, policy, planner = layerPlanner() } = into;
+  const layerMaker = createLayerMaker({ ...into, planner });
   const publish = imagePublisher(store);
 
   const queryOf = ({ request, source, revision }: ImageOrder): PackageQuery => {
@@ -94,7 +95,7 @@ export function imageMaker(into: {
       system: order.request.system,
       packages: finder.keysOf(queryOf(order)),
       rootLayer: ROOT_LAYER_VERSION,
-      plan: { version: PLAN_VERSION, maxLayers: MAX_LAYERS, ownLayerMinBytes: OWN_LAYER_MIN_BYTES },
+      plan: planner.identity,
       compressor: compressorIdentity(compressor),
     });
   }

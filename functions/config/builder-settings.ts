@@ -4,6 +4,10 @@ import { oneOf, wholeNumber } from './variable.ts';
 /** How images are made. */
 export interface BuilderSettings {
   readonly compression: 'igzip' | 'zlib';
+  /** Most layers of an image. */
+  readonly maxLayers: number;
+  /** Where it says how popular packages are, which decides what shares a layer. */
+  readonly popularityUrl: string | undefined;
   /** How long a reference's revision is believed, in milliseconds. */
   readonly pinForMs: number;
   /** Images that are made at once; as many as there are cores when undefined. */
@@ -18,6 +22,11 @@ export interface BuilderSettings {
 
 export const builderVariables = z.object({
   NIXERY_COMPRESSION: oneOf(['igzip', 'zlib']).default('igzip'),
+  // Docker's overlay driver takes 128 layers, of which it keeps some.
+  NIXERY_LAYERS: wholeNumber(4, 100).default(100),
+  NIX_POPULARITY_URL: z
+    .url({ protocol: /^(?:https?|file)$/, error: 'must be a URL of http, https or file' })
+    .optional(),
   NIXERY_PIN_SECONDS: wholeNumber(0, 86_400).default(300),
   NIXERY_MAX_BUILDS: wholeNumber(1, 256).optional(),
   NIXERY_MAX_QUEUE: wholeNumber(0, 100_000).default(64),
@@ -29,6 +38,8 @@ export const builderVariables = z.object({
 export function builderSettings(data: z.infer<typeof builderVariables>): BuilderSettings {
   return {
     compression: data.NIXERY_COMPRESSION,
+    maxLayers: data.NIXERY_LAYERS,
+    popularityUrl: data.NIX_POPULARITY_URL,
     pinForMs: data.NIXERY_PIN_SECONDS * 1000,
     maxBuilds: data.NIXERY_MAX_BUILDS,
     maxQueue: data.NIXERY_MAX_QUEUE,

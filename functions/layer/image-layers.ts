@@ -11,7 +11,7 @@ import type { LayerThreads } from './layer-threads.ts';
 import { createPacker } from './pack.ts';
 import type { PackedPath } from './packed-path.ts';
 import { joinedThenLargest, largestFirst } from './pack-order.ts';
-import { planLayers } from './plan.ts';
+import { type LayerPlanner, layerPlanner } from './plan.ts';
 import type { RecordedBlob } from './recorded-blob.ts';
 import { publishRootLayer } from './root-layer.ts';
 import type { RootDirectory } from './root-node.ts';
@@ -91,7 +91,9 @@ export function createLayerMaker(into: {
   readonly threads?: LayerThreads | undefined;
   /** So that of all instances one packs a large path. */
   readonly leases?: Leases | undefined;
+  readonly planner?: LayerPlanner | undefined;
 }): LayerMaker {
+  const { planner = layerPlanner() } = into;
   const limit = weightedLimit(MAX_BYTES_IN_FLIGHT);
   const packer = createPacker(into);
   const joiner = createJoiner(into);
@@ -158,7 +160,7 @@ export function createLayerMaker(into: {
       return value;
     }
 
-    const groups = planLayers(closure);
+    const groups = planner.plan(closure);
     const made = new Map<readonly StorePath[], Layer>();
     const [rootLayer] = await together<(stop: AbortSignal) => Promise<Layer>, Layer>(
       [
@@ -204,7 +206,7 @@ export function createLayerMaker(into: {
       const pathOf = (path: StorePath): ClosurePath => byPath.get(path) as ClosurePath;
       const groups = new Map<string, Promise<PackedMembersAndLayer>>();
       const results = new Map<StorePath, Promise<RecordedBlob<PackedPath>>>();
-      for (const group of joinedThenLargest(planLayers(closure), pathOf)) {
+      for (const group of joinedThenLargest(planner.plan(closure), pathOf)) {
         const packing = packGroup(group.map(pathOf), { locationOf, signal });
         // Its failure is met by whoever asks for it, if anybody does.
         packing.catch(() => undefined);

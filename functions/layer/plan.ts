@@ -1,88 +1,94 @@
-import { type ClosurePath, type StorePath, storePathBaseName } from '../nix/store-path.ts';
+import { createHash } from 'node:crypto';
+import type { ClosurePath, StorePath } from '../nix/store-path.ts';
+import { type Cohort, cohorts, type CohortSizes } from './plan-cohorts.ts';
+import { nameOf, type PlannedPath, planGraph } from './plan-graph.ts';
+import { addTo, emptySet, type NumberSet } from './plan-sets.ts';
 
-/** Version of the algorithm; a part of the keys of images. */
-export const PLAN_VERSION = 1;
+/** Decides which store paths share a layer. */
+export interface LayerPlanner {
+  /** What decides its plans: a part of the keys of images. */
+  readonly identity: Readonly<Record<string, string | number>>;
+  /**
+   * Which store paths share a layer, from the bottom to the top. Every path is in exactly one group, and the order of
+   * `closure` does not matter.
+   */
+  readonly plan: (closure: readonly ClosurePath[]) => readonly (readonly StorePath[])[];
+}
 
-/** Most layers of an image. Docker's overlay driver takes 128, of which it keeps some (moby, `maxDepth`). */
+/** How many paths of a package set refer to a path of this name, which is what stands behind the hash. */
+export type Popularity = ReadonlyMap<string, number>;
+
+export interface LayerPlannerOptions {
+  /** Most layers of an image, its root's included. */
+  readonly maxLayers?: number | undefined;
+  readonly popularity?: Popularity | undefined;
+}
+
+/** Version of the algorithm, with all its constants. */
+const VERSION = 2;
+
+/** Most layers of any image. Docker's overlay driver takes 128, of which it keeps some (moby, `maxDepth`). */
 export const MAX_LAYERS = 100;
 
-/** One layer, the topmost, holds the image's root. */
-export const PATH_LAYER_BUDGET: number = MAX_LAYERS - 1;
+/** One for the root, and three for paths: what is popular, what is not, and what is large. */
+export const MIN_LAYERS = 4;
 
-/**
- * Smaller store paths get no layer of their own. A layer costs a client about 0.08 s beside its bytes (docker 20.10), in
- * which a line of 100 Mbit/s moves 1 MB; packed, store paths have 0.39 of their size (`shell/git`).
- */
-export const OWN_LAYER_MIN_BYTES = 2_500_000;
+/** Sizes keep most images at half of it: docs/layers.md has what other sizes and budgets give. */
+export const DEFAULT_LAYERS: number = MAX_LAYERS;
 
-/**
- * Which store paths share a layer, from the bottom to the top. The largest have a layer each, ordered so that what others
- * refer to comes first: images that share packages then share a prefix of layers, which is what docker's classic store
- * can reuse. All that is small, or beyond the budget, is the last layer.
- *
- * Every path is in exactly one group, there are at most `budget` groups, and the order of `closure` does not matter.
- *
- * @throws RangeError for a budget below one
- */
-export function planLayers(
-  closure: readonly ClosurePath[],
-  {
-    budget = PATH_LAYER_BUDGET,
-    ownLayerMinBytes = OWN_LAYER_MIN_BYTES,
-  }: { readonly budget?: number | undefined; readonly ownLayerMinBytes?: number | undefined } = {},
-): readonly (readonly StorePath[])[] {
-  if (budget < 1) throw new RangeError(`no image has ${budget} layers`);
-  const paths = [...new Map(closure.map((path) => [path.path, path])).values()];
-  const height = heights(paths);
-  const bottomUp = (a: ClosurePath, b: ClosurePath): number =>
-    (height.get(a.path) ?? 0) - (height.get(b.path) ?? 0) ||
-    compare(nameOf(a.path), nameOf(b.path)) ||
-    compare(a.path, b.path);
+/** A layer costs a client its time, and saves bytes only where it is shared. */
+const SIZES: CohortSizes = { ownBytes: 3_000_000, cohortBytes: 1_000_000 };
 
-  const large = paths
-    .filter(({ narSizeBytes }) => narSizeBytes >= ownLayerMinBytes)
-    .sort((a, b) => b.narSizeBytes - a.narSizeBytes || compare(a.path, b.path));
-  const fits = large.length === paths.length && large.length <= budget;
-  const own = new Set(fits ? large : large.slice(0, budget - 1));
-  const joined = paths.filter((path) => !own.has(path)).sort(bottomUp);
-  const groups = [...own].sort(bottomUp).map((path) => [path]);
-  if (joined.length > 0) groups.push(joined);
-  return groups.map((group) => group.map(({ path }) => path));
+/** By how much sizes grow while there are more groups than the budget allows. */
+const GROWTH = 1.3;
+
+/** What so many paths of a package set refer to is grouped apart: Nixery's threshold (builder/layers.go). */
+const POPULAR = 100;
+
+/** @throws RangeError for a number of layers that no image can have */
+export function layerPlanner({ maxLayers = DEFAULT_LAYERS, popularity }: LayerPlannerOptions = {}): LayerPlanner {
+  if (!(maxLayers >= MIN_LAYERS && maxLayers <= MAX_LAYERS)) throw new RangeError(`no image has ${maxLayers} layers`);
+  return {
+    identity: {
+      algorithm: 'cohorts',
+      version: VERSION,
+      maxLayers,
+      ...(popularity && { popularity: digestOf(popularity) }),
+    },
+    plan(closure) {
+      const graph = planGraph(closure);
+      const classes = classesOf(graph, popularity);
+      // The topmost layer is the root's.
+      const budget = maxLayers - 1;
+      let sizes = SIZES;
+      let groups = cohorts(graph, classes, sizes);
+      while (groups.length > budget) {
+        sizes = { ownBytes: sizes.ownBytes * GROWTH, cohortBytes: sizes.cohortBytes * GROWTH };
+        groups = cohorts(graph, classes, sizes);
+      }
+      return mostNeededFirst(groups).map(({ paths }) => paths);
+    },
+  };
 }
 
 /**
- * The length of the longest chain of references below each path. Nix knows no cycles but of a path with itself; should
- * there be one, what closes it does not count.
+ * Images that share paths share the layers at the bottom, which is what Docker's classic store can reuse. Of groups that
+ * are needed equally often the order is kept; what is left over comes last.
  */
-function heights(paths: readonly ClosurePath[]): ReadonlyMap<StorePath, number> {
-  const byPath = new Map(paths.map((path) => [path.path, path]));
-  const done = new Map<StorePath, number>();
-  const open = new Set<StorePath>();
-
-  function height({ path, references }: ClosurePath): number {
-    const known = done.get(path);
-    if (known !== undefined) return known;
-    open.add(path);
-    let highest = 0;
-    for (const reference of [...references].sort(compare)) {
-      const below = byPath.get(reference);
-      if (below && !open.has(reference)) highest = Math.max(highest, height(below) + 1);
-    }
-    open.delete(path);
-    done.set(path, highest);
-    return highest;
-  }
-
-  // In one order, so that a cycle is opened at the same place whatever the order of the closure.
-  for (const path of [...paths].sort((a, b) => compare(a.path, b.path))) height(path);
-  return done;
+function mostNeededFirst(groups: readonly Cohort[]): readonly Cohort[] {
+  return groups.toSorted((a, b) => b.dependents - a.dependents);
 }
 
-/** What stands behind the hash. */
-function nameOf(path: StorePath): string {
-  return storePathBaseName(path).slice(33);
+function classesOf(graph: readonly PlannedPath[], popularity: Popularity | undefined): readonly NumberSet[] {
+  const [popular, others] = [emptySet(graph.length), emptySet(graph.length)];
+  graph.forEach(({ path }, number) => {
+    addTo((popularity?.get(nameOf(path)) ?? 0) >= POPULAR ? popular : others, number);
+  });
+  return [popular, others];
 }
 
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+/** In one order, whatever that of the file. */
+function digestOf(popularity: Popularity): string {
+  const sorted = [...popularity].sort(([a], [b]) => (a < b ? -1 : 1));
+  return createHash('sha256').update(JSON.stringify(sorted)).digest('hex');
 }

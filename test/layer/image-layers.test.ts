@@ -4,7 +4,6 @@ import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import { createLayerMaker } from '../../functions/layer/image-layers.ts';
-import { OWN_LAYER_MIN_BYTES } from '../../functions/layer/plan.ts';
 import { rootTree } from '../../functions/layer/root-tree.ts';
 import { sharedLayerThreads } from '../../functions/layer/layer-threads.ts';
 import { zlibCompressor } from '../../functions/layer/zlib-compressor.ts';
@@ -14,8 +13,8 @@ import { blob, closurePath, listBlob, names, sha256, temporaryFolder, write } fr
 
 const folder = temporaryFolder();
 const closure = [
-  closurePath('libc', OWN_LAYER_MIN_BYTES),
-  closurePath('app', OWN_LAYER_MIN_BYTES, ['libc', 'small-1']),
+  closurePath('libc', 3_000_000),
+  closurePath('app', 3_000_000, ['libc', 'small-1']),
   closurePath('small-1', 10),
   closurePath('small-2', 20),
 ];

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { OWN_LAYER_MIN_BYTES, PATH_LAYER_BUDGET, planLayers } from '../../functions/layer/plan.ts';
+import { layerPlanner, MAX_LAYERS, MIN_LAYERS } from '../../functions/layer/plan.ts';
 import { closurePath, storePath } from './fixture.ts';
 
 /** Closures as Nix has them: paths refer to those that were made before. */
 const closures = fc
   .array(
     fc.record({
-      size: fc.oneof(fc.nat({ max: 2 * OWN_LAYER_MIN_BYTES }), fc.constant(OWN_LAYER_MIN_BYTES)),
+      size: fc.oneof(fc.nat({ max: 500_000 }), fc.nat({ max: 5_000_000 }), fc.constant(0)),
       to: fc.array(fc.nat({ max: 300 }), { maxLength: 4 }),
     }),
     { maxLength: 250 },
@@ -23,83 +23,124 @@ const closures = fc
     ),
   );
 
-describe('planLayers', () => {
-  it('puts every path into exactly one layer and stays within the budget', () => {
-    fc.assert(
-      fc.property(closures, fc.integer({ min: 1, max: PATH_LAYER_BUDGET }), (closure, budget) => {
-        const groups = planLayers(closure, { budget });
-        assert.ok(groups.length <= budget);
-        assert.ok(groups.every((group) => group.length > 0));
-        assert.deepEqual(groups.flat().sort(), closure.map(({ path }) => path).sort());
-      }),
-    );
-  });
+/** Some of the paths are popular. */
+const popularities = fc
+  .array(fc.nat({ max: 250 }), { maxLength: 100 })
+  .map((numbers) => new Map(numbers.map((number) => [`path-${number}`, 100 + number])));
 
-  it('does not depend on the order of the closure', () => {
+const { plan } = layerPlanner();
+
+describe('a plan of layers', () => {
+  it('has every path exactly once and stays within its budget, the root included', () => {
     fc.assert(
       fc.property(
-        closures.chain((closure) =>
-          fc.tuple(fc.constant(closure), fc.shuffledSubarray(closure, { minLength: closure.length })),
-        ),
-        ([closure, shuffled]) => {
-          assert.deepEqual(planLayers(shuffled), planLayers(closure));
+        closures,
+        fc.integer({ min: MIN_LAYERS, max: MAX_LAYERS }),
+        fc.option(popularities, { nil: undefined }),
+        (closure, maxLayers, popularity) => {
+          const groups = layerPlanner({ maxLayers, popularity }).plan(closure);
+          assert.ok(groups.length < maxLayers);
+          assert.ok(groups.every((group) => group.length > 0));
+          assert.deepEqual(groups.flat().sort(), closure.map(({ path }) => path).sort());
         },
       ),
     );
   });
 
-  it('puts what is referred to below what refers to it, among layers of one path', () => {
+  it('does not depend on the order of the closure, nor on that of the popularity data', () => {
+    fc.assert(
+      fc.property(
+        closures.chain((closure) =>
+          fc.tuple(fc.constant(closure), fc.shuffledSubarray(closure, { minLength: closure.length })),
+        ),
+        popularities,
+        ([closure, shuffled], popularity) => {
+          const planner = layerPlanner({ popularity });
+          const other = layerPlanner({ popularity: new Map([...popularity].reverse()) });
+          assert.deepEqual(other.plan(shuffled), planner.plan(closure));
+          assert.deepEqual(other.identity, planner.identity);
+        },
+      ),
+    );
+  });
+
+  it('puts what a path needs into the same layer or below it, but for what is left over', () => {
     fc.assert(
       fc.property(closures, (closure) => {
-        const single = planLayers(closure)
-          .filter((group) => group.length === 1)
-          .flat();
-        const references = new Map(closure.map((path) => [path.path, path.references]));
-        const joined = new Set(planLayers(closure).at(-1));
-        single.forEach((path, index) => {
-          for (const reference of references.get(path) ?? []) {
-            if (joined.has(reference) || joined.has(path)) continue;
-            assert.ok(single.indexOf(reference) < index);
+        const groups = plan(closure).slice(0, -1);
+        const layerOf = new Map(groups.flatMap((group, layer) => group.map((path) => [path, layer])));
+        for (const { path, references } of closure) {
+          for (const reference of references) {
+            const [above, below] = [layerOf.get(path), layerOf.get(reference)];
+            if (above !== undefined && below !== undefined) assert.ok(below <= above);
           }
-        });
+        }
       }),
     );
   });
 
-  it('gives large paths a layer each and joins the small ones on top', () => {
+  it('gives large paths a layer each, what belongs together one, and joins what is left on top', () => {
     const closure = [
-      closurePath('app', 5_000_000, ['libc', 'zlib']),
-      closurePath('zlib', 100_000, ['libc']),
       closurePath('libc', 30_000_000),
+      closurePath('large', 5_000_000, ['libc', 'zlib']),
+      closurePath('zlib', 100_000, ['libc']),
+      closurePath('png', 950_000, ['libc', 'zlib']),
+      closurePath('viewer', 300_000, ['png']),
       closurePath('tiny', 200),
     ];
-    assert.deepEqual(planLayers(closure), [
+    assert.deepEqual(plan(closure), [
       [storePath('libc')],
-      [storePath('app')],
-      [storePath('tiny'), storePath('zlib')],
+      [storePath('zlib'), storePath('png')],
+      [storePath('large')],
+      [storePath('tiny'), storePath('viewer')],
     ]);
   });
 
-  it('joins the smallest of the large paths when there are too many', () => {
-    const closure = Array.from({ length: 120 }, (_, index) => closurePath(`big-${index}`, 10_000_000 + index));
-    const groups = planLayers(closure);
-    assert.equal(groups.length, PATH_LAYER_BUDGET);
-    assert.equal(groups.at(-1)?.length, 22);
+  it('gives images that share a package the same layers for what they share', () => {
+    const shared = [
+      closurePath('libc', 30_000_000),
+      closurePath('zlib', 400_000, ['libc']),
+      closurePath('ssl', 900_000, ['libc', 'zlib']),
+    ];
+    const one = plan([...shared, closurePath('git', 4_000_000, ['ssl'])]);
+    const other = plan([...shared, closurePath('curl', 300_000, ['ssl']), closurePath('jq', 200_000, ['libc'])]);
+    assert.deepEqual(one.slice(0, 2), [[storePath('libc')], [storePath('zlib'), storePath('ssl')]]);
+    assert.deepEqual(other.slice(0, 2), one.slice(0, 2));
+  });
+
+  it('raises what is worth a layer when there are too many', () => {
+    const closure = Array.from({ length: 120 }, (_, index) => closurePath(`big-${index}`, 3_000_000 + index * 100_000));
+    const groups = plan(closure);
+    assert.ok(groups.length < MAX_LAYERS && groups.length > MAX_LAYERS / 2);
+    assert.ok(groups.some((group) => group.length === 1 && group[0] === storePath('big-119')));
     assert.ok(groups.at(-1)?.includes(storePath('big-0')));
   });
 
-  it('uses the whole budget for large paths when nothing is left to join', () => {
-    const closure = Array.from({ length: 99 }, (_, index) => closurePath(`big-${index}`, 10_000_000));
-    assert.ok(planLayers(closure).every((group) => group.length === 1));
+  it('groups what is popular apart from what is not', () => {
+    const closure = [
+      closurePath('zlib', 600_000),
+      closurePath('odd', 600_000),
+      closurePath('app', 10, ['odd', 'zlib']),
+    ];
+    assert.deepEqual(plan(closure), [[storePath('odd'), storePath('zlib'), storePath('app')]]);
+    const { plan: steered, identity } = layerPlanner({ popularity: new Map([['zlib', 100]]) });
+    assert.deepEqual(steered(closure), [[storePath('zlib')], [storePath('odd'), storePath('app')]]);
+    assert.notDeepEqual(identity, layerPlanner().identity);
+    assert.notDeepEqual(identity, layerPlanner({ popularity: new Map([['zlib', 99]]) }).identity);
   });
 
-  it('ends on references that go round', () => {
-    const closure = [closurePath('a', 9_000_000, ['b', 'a']), closurePath('b', 9_000_000, ['a'])];
-    assert.deepEqual(planLayers(closure), planLayers([...closure].reverse()));
-    assert.equal(planLayers(closure).flat().length, 2);
+  it('ends on references that go round, and on long chains', () => {
+    const round = [closurePath('a', 9_000_000, ['b', 'a']), closurePath('b', 9_000_000, ['a'])];
+    assert.deepEqual(plan(round), plan([...round].reverse()));
+    assert.equal(plan(round).flat().length, 2);
+    const chain = Array.from({ length: 5_000 }, (_, index) => closurePath(`link-${index}`, 1, [`link-${index + 1}`]));
+    assert.equal(plan(chain).flat().length, 5_000);
   });
 
-  it('has nothing for nothing', () => {
-    assert.deepEqual(planLayers([]), []);
+  it('has nothing for nothing, and no budget that no image can have', () => {
+    assert.deepEqual(plan([]), []);
+    for (const maxLayers of [MIN_LAYERS - 1, MAX_LAYERS + 1, NaN]) {
+      assert.throws(() => layerPlanner({ maxLayers }), RangeError);
+    }
   });
 });
