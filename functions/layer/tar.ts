@@ -103,25 +103,27 @@ function ustarHeader(fields: {
 }): Buffer {
   const block = Buffer.allocUnsafe(BLOCK_BYTES);
   TEMPLATE.copy(block);
-  block.write(fields.name, 0, 'latin1');
-  block.write(octal(fields.mode, 7), 100, 'latin1');
-  if (fields.size !== 0) block.write(octal(fields.size, 11), 124, 'latin1');
-  block.write(fields.typeFlag, 156, 'latin1');
-  block.write(fields.target, 157, 'latin1');
-  block.write(fields.prefix, 345, 'latin1');
-  // The checksum is taken with spaces in its own place.
-  let sum = 0;
-  for (let index = 0; index < BLOCK_BYTES; index++) sum += block[index] ?? 0;
+  // The sum of all bytes, with spaces in the checksum's own place: that of the template, and what takes its zeros' place.
+  let sum = TEMPLATE_SUM;
+  function put(text: ByteString, offset: number): void {
+    block.write(text, offset, 'latin1');
+    for (let index = 0; index < text.length; index++) sum += text.charCodeAt(index);
+  }
+  put(fields.name, 0);
+  put(octal(fields.mode, 7), 100);
+  put(octal(fields.size, 11), 124);
+  put(fields.typeFlag, 156);
+  put(fields.target, 157);
+  put(fields.prefix, 345);
   block.write(`${octal(sum, 6)}\0 `, 148, 'latin1');
   return block;
 }
 
-/** What is the same in all headers: no owner but root, one time, no devices. */
+/** What is the same in all headers: no owner but root, one time, no devices, and spaces for the checksum. */
 const TEMPLATE: Buffer = Buffer.alloc(BLOCK_BYTES);
 for (const [text, offset] of [
   [octal(0, 7), 108],
   [octal(0, 7), 116],
-  [octal(0, 11), 124],
   [octal(MTIME_SECONDS, 11), 136],
   ['        ', 148],
   ['ustar\x0000', 257],
@@ -130,6 +132,7 @@ for (const [text, offset] of [
 ] as const) {
   TEMPLATE.write(text, offset, 'latin1');
 }
+const TEMPLATE_SUM = TEMPLATE.reduce((sum, byte) => sum + byte);
 
 function octal(value: number, digits: number): string {
   return value.toString(8).padStart(digits, '0');
