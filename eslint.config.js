@@ -2,7 +2,7 @@ import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 export default defineConfig(
-  { ignores: ['node_modules', '.data', 'dist', '*.cjs'] },
+  { ignores: ['node_modules', '.data', 'dist', '*.cjs', 'functions/web/assets'] },
   tseslint.configs.strictTypeChecked,
   {
     languageOptions: {

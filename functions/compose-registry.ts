@@ -1,11 +1,16 @@
 import { availableParallelism } from 'node:os';
 import { budget } from './access/budget.ts';
 import type { Gate } from './access/gate.ts';
+import { builds } from './builder/builds.ts';
 import { imageBuilder } from './builder/image-builder.ts';
 import { ALWAYS, imageMaker } from './builder/image-maker.ts';
 import { admitBy, packagePolicy } from './builder/package-policy.ts';
+import { packageIndexes } from './builder/package-index.ts';
 import { packageFinder } from './builder/packages.ts';
+import { pins } from './builder/pins.ts';
 import { roomyMaker } from './builder/roomy-maker.ts';
+import { sharedBuilds } from './builder/share-build.ts';
+import { composePages } from './compose-pages.ts';
 import { composeRoom } from './compose-room.ts';
 import { composeStorage } from './compose-store.ts';
 import type { Config } from './config.ts';
@@ -87,6 +92,7 @@ export async function composeRegistry(
   const maker = imageMaker({ store, known, compressor, threads, packages, leases: held, policy, planner });
   const { pinForMs, maxQueue, maxBuilds = availableParallelism() } = config.builder;
   const limits = { timeoutMs: config.nix.timeoutMs, maxBuilds, maxQueue, pinForMs };
+  const watched = builds({ shared: sharedBuilds(store), log });
   const images = imageBuilder({
     store,
     known,
@@ -95,17 +101,30 @@ export async function composeRegistry(
     log,
     limits,
     leases: held,
+    builds: watched,
     policy,
   });
+  const indexes = packageIndexes({
+    store,
+    nix,
+    source,
+    pins: pins({ store, source, log, pinForMs }),
+    leases: held,
+    log,
+  });
   const ready = readiness({ store, log });
+  const answers = registry({ store, known, images, tags: pulledTags(store), signer });
+  const perHour = budget({ size: config.builder.maxBuildsPerHour, perMs: HOUR_MS });
   const handle = handler({
-    registry: registry({ store, known, images, tags: pulledTags(store), signer }),
+    registry: answers,
     gate,
     addresses: config.access.addresses,
     log,
     audit: audit(log, config.project),
     readiness: ready,
-    builds: budget({ size: config.builder.maxBuildsPerHour, perMs: HOUR_MS }),
+    builds: perHour,
+    pages: composePages({ registry: answers, images, indexes, builds: watched, store, policy, budget: perHour }),
+    publicOrigin: config.pages.publicOrigin,
     holdMs: config.builder.holdMs,
   });
   return {
@@ -119,7 +138,7 @@ export async function composeRegistry(
     warmUp: () => threads.warmUp(),
     async stop() {
       ready.stop();
-      await Promise.all([images.stop(), threads.started()]);
+      await Promise.all([images.stop(), indexes.stop(), threads.started()]);
     },
   };
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type AccessSettings, accessSettings, accessVariables } from './config/access-settings.ts';
 import { type BuilderSettings, builderSettings, builderVariables } from './config/builder-settings.ts';
 import { type NixSettings, nixSettings, nixVariables } from './config/nix-settings.ts';
+import { pageSettings, type PageSettings, pageVariables } from './config/page-settings.ts';
 import { packageProblems, type PackageSettings, packageSettings, packageVariables } from './config/package-settings.ts';
 import { storageProblems, type StorageSettings, storageSettings, storageVariables } from './config/storage-settings.ts';
 import { text, wholeNumber } from './config/variable.ts';
@@ -14,6 +15,7 @@ export interface Config {
   readonly nix: NixSettings;
   readonly builder: BuilderSettings;
   readonly access: AccessSettings;
+  readonly pages: PageSettings;
   /** The Google Cloud project that traces are in. */
   readonly project: string | undefined;
   /** At Google, logs are JSON; at a terminal they are lines for people. */
@@ -39,6 +41,7 @@ const variables = z.object({
   ...nixVariables.shape,
   ...builderVariables.shape,
   ...accessVariables.shape,
+  ...pageVariables.shape,
 });
 
 /**
@@ -54,7 +57,8 @@ export function parseConfig(
 ): Config {
   const set: Record<string, string> = {};
   for (const [name, value] of Object.entries(env)) if (value !== undefined && value !== '') set[name] = value;
-  const parsed = variables.safeParse(set);
+  // Once: to compile the check takes longer than to do it.
+  const parsed = variables.safeParse(set, { jitless: true });
   const problems = [
     ...(parsed.error?.issues ?? []).map((issue) => `${issue.path.join('.')} ${issue.message}`),
     ...packageProblems(set),
@@ -70,6 +74,7 @@ export function parseConfig(
     nix: nixSettings(set, data, world.programFolder),
     builder: builderSettings(data),
     access: accessSettings(data),
+    pages: pageSettings(data),
     project: data.GOOGLE_CLOUD_PROJECT,
     logFormat: data.K_SERVICE === undefined && world.terminal ? 'text' : 'json',
   };

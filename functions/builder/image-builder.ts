@@ -4,13 +4,15 @@ import { type Digest, hexOf } from '../oci/digest.ts';
 import type { BlobStore, IoOptions } from '../storage/blob-store.ts';
 import type { KnownBlobs } from '../storage/known-blobs.ts';
 import type { Leases } from '../storage/leases.ts';
-import { type BuildBudget, buildQueue } from './build-queue.ts';
+import type { Asker } from './build-record.ts';
+import type { Builds, RunningBuild } from './builds.ts';
+import { type BuildBudget, buildQueue, type InTurn } from './build-queue.ts';
 import { explainFailure } from './explain-failure.ts';
 import { failures } from './failures.ts';
 import { imageOf, type ImageRecord } from './image.ts';
 import { imageCache } from './image-cache.ts';
 import type { ImageMaker, ImageOrder } from './image-maker.ts';
-import type { ImageRequest } from './image-request.ts';
+import { type ImageRequest, nameOf } from './image-request.ts';
 import { imageJudge, type Judgement } from './judge-image.ts';
 import { leasedBuilds } from './leased-build.ts';
 import type { ImageOrigin, ImageOutcome, ImageUnavailable, PackagesDenied } from './outcome.ts';
@@ -25,6 +27,8 @@ export interface ImageBuilder {
   build(request: ImageRequest, reference: string, options?: BuildOptions): Promise<ImageOutcome>;
   /** The same if it is in this process's memory. */
   peek(request: ImageRequest, reference: string): FoundImage | PackagesDenied | undefined;
+  /** What is known of the image that a request means at a reference. Nothing is built. */
+  look(request: ImageRequest, reference: string, options?: IoOptions): Promise<LookedUpImage>;
   /** An image that was made before; undefined when no image has this digest. */
   findByDigest(digest: Digest, options?: IoOptions): Promise<FoundImage | PackagesDenied | undefined>;
   /**
@@ -46,7 +50,17 @@ export interface BuildOptions extends IoOptions {
   readonly holdMs?: number | undefined;
   /** Asked before a build is begun; a build that runs already costs nothing. Without limit when absent. */
   readonly budget?: BuildBudget | undefined;
+  /** For whom a build is begun, to be told to who watches it. */
+  readonly asker?: Asker | undefined;
 }
+
+/** An image that was looked for. */
+export type LookedUpImage =
+  | { readonly kind: 'made'; readonly record: ImageRecord }
+  /** `build`: where a build of it can be watched, if there is one. */
+  | { readonly kind: 'not-made'; readonly revision: string; readonly build: string }
+  | PackagesDenied
+  | { readonly kind: 'reference-unknown'; readonly message: string };
 
 export type FoundImage = Extract<ImageOutcome, { kind: 'image' }>;
 
@@ -72,6 +86,8 @@ export function imageBuilder(world: {
   readonly log: Pick<Logger, 'info' | 'warn'>;
   readonly limits: BuildLimits;
   readonly leases: Leases;
+  /** Where builds can be watched; nowhere when absent. */
+  readonly builds?: Builds | undefined;
   /** What may be had. */
   readonly policy?: PackagePolicy | undefined;
 }): ImageBuilder {
@@ -112,14 +128,14 @@ export function imageBuilder(world: {
   }
 
   /** Makes an image, or says why it cannot be made; throws for faults of this program and its machine. */
-  async function make(order: ImageOrder, key: string): Promise<ImageOutcome> {
+  async function make(order: ImageOrder, key: string, watched: RunningBuild | undefined): Promise<ImageOutcome> {
     const about = { packages: order.request.attributes, revision: order.revision };
     const startedMs = performance.now();
     const deadline = AbortSignal.timeout(timeoutMs);
     const signal = AbortSignal.any([deadline, stopped.signal]);
     let failure: ImageUnavailable;
     try {
-      const made = await maker.make(order, { signal });
+      const made = await maker.make(order, { signal, ...(watched && { onStderr: watched.log.add }) });
       if (made.kind === 'made') {
         cache.add(made.record);
         kept.made(made.record);
@@ -151,21 +167,50 @@ export function imageBuilder(world: {
     return (found && (await give(found.record, found.from, options))) ?? failed.find(key, options);
   }
 
-  function join(order: ImageOrder, key: string, budget: BuildBudget | undefined): Promise<ImageOutcome> {
-    return queue.join(key, budget, (inTurn) =>
+  /** Makes an image, or waits for the instance that does, and tells who watches. */
+  async function share(order: ImageOrder, key: string, inTurn: InTurn, by: Asker | undefined): Promise<ImageOutcome> {
+    const { request, revision } = order;
+    const watched = world.builds?.begin(key, by ?? { repository: nameOf(request), reference: revision }, revision);
+    const makeInTurn = () =>
+      inTurn(async () => {
+        watched?.run();
+        const outcome = await make(order, key, watched);
+        watched?.end(outcome);
+        return outcome;
+      });
+    try {
       // The lease before the place in the queue: who waits for another instance is not stuck behind builds of this one.
-      shared.run({ key, look: () => lookAround(key), make: () => inTurn(() => make(order, key)) }),
-    );
+      const outcome = await shared.run({ key, look: () => lookAround(key), make: makeInTurn });
+      watched?.leave(outcome);
+      return outcome;
+    } finally {
+      // Only what ended with an error has not been told.
+      watched?.end(undefined);
+    }
   }
 
-  async function findOrMake(request: ImageRequest, reference: string, budget: BuildBudget | undefined) {
+  function join(order: ImageOrder, key: string, { budget, asker }: BuildOptions): Promise<ImageOutcome> {
+    return queue.join(key, budget, (inTurn) => share(order, key, inTurn, asker));
+  }
+
+  /** @param begun gets the key as soon as it is known */
+  async function findOrMake(
+    request: ImageRequest,
+    reference: string,
+    options: BuildOptions,
+    begun: { key?: string },
+  ): Promise<ImageOutcome> {
     const pin = await references.pin(reference);
     if (pin.kind === 'unknown') return { kind: 'reference-unknown' as const, message: pin.message };
     const order = { request, source, revision: pin.revision };
     const key = maker.keyOf(order);
+    begun.key = key;
     const found = await findRecordOf(key);
-    const outcome: ImageOutcome = (found && (await give(found.record, found.from))) ?? (await join(order, key, budget));
-    return outcome.kind === 'image' && pin.stale !== undefined ? { ...outcome, stale: pin.stale } : outcome;
+    const outcome = (found && (await give(found.record, found.from))) ?? (await join(order, key, options));
+    // What is refused has no build to be looked at.
+    if (outcome.kind === 'denied' || outcome.kind === 'busy') return outcome;
+    if (outcome.kind !== 'image') return { ...outcome, build: key };
+    return pin.stale === undefined ? outcome : { ...outcome, stale: pin.stale };
   }
 
   return {
@@ -179,10 +224,25 @@ export function imageBuilder(world: {
       return pin.stale === undefined || given.kind === 'denied' ? given : { ...given, stale: pin.stale };
     },
 
-    async build(request, reference, { signal, holdMs, budget } = {}) {
+    async build(request, reference, options = {}) {
+      const { signal, holdMs } = options;
+      const begun: { key?: string } = {};
       // Without the caller's signal: what was begun is finished, for whoever asks next.
-      const outcome = await waitFor(findOrMake(request, reference, budget), { signal, holdMs, atAbort: 'reject' });
-      return outcome ?? { kind: 'in-progress' };
+      const making = findOrMake(request, reference, options, begun);
+      const outcome = await waitFor(making, { signal, holdMs, atAbort: 'reject' });
+      return outcome ?? { kind: 'in-progress', ...(begun.key !== undefined && { build: begun.key }) };
+    },
+
+    async look(request, reference, options = {}) {
+      const pin = await references.pin(reference, options);
+      if (pin.kind === 'unknown') return { kind: 'reference-unknown', message: pin.message };
+      const key = maker.keyOf({ request, source, revision: pin.revision });
+      const found = await findRecordOf(key, options);
+      const judged = found && (await judge(found.record, options));
+      if (judged?.kind === 'denied') return judged;
+      return found === undefined
+        ? { kind: 'not-made', revision: pin.revision, build: key }
+        : { kind: 'made', record: found.record };
     },
 
     async findByDigest(digest, options = {}) {
@@ -203,7 +263,7 @@ export function imageBuilder(world: {
     async stop() {
       stopped.abort();
       await Promise.allSettled([queue.ended(), kept.stop()]);
-      await shared.returned();
+      await Promise.all([shared.returned(), world.builds?.stop()]);
     },
   };
 }

@@ -32,6 +32,17 @@ const SETS: ReadonlyMap<string, readonly string[]> = new Map([
 const PLATFORMS: ReadonlyMap<string, System> = new Map([['arm64', 'aarch64-linux']]);
 const DEFAULT_SYSTEM: System = 'x86_64-linux';
 
+/** Whether a component stands for several packages or for a platform. */
+export function isPartialName(component: string): boolean {
+  return SETS.has(component) || PLATFORMS.has(component);
+}
+
+/** A name that asks for just this. */
+export function nameOf({ attributes, system }: ImageRequest): string {
+  const platform = [...PLATFORMS].find(([, of]) => of === system)?.[0];
+  return [...(platform === undefined ? [] : [platform]), ...attributes].join('/').toLowerCase();
+}
+
 /** Reads an image's name. Pure: whether the packages exist is found out later. */
 export function parseImageName(repository: RepositoryName): ParsedImageName {
   const components = new Set(repository.split('/'));

@@ -32,6 +32,8 @@ export const imageRecordSchema = z.object({
   packages: z.array(z.string()),
   contents: z.array(z.object({ path: storePathSchema, name: z.string(), digest: digestSchema })),
   joins: z.array(z.string()),
+  /** Layers that were not in the store when the image was made; absent in records of before that was kept. */
+  fresh: z.array(digestSchema).optional(),
 });
 export type ImageRecord = z.infer<typeof imageRecordSchema>;
 

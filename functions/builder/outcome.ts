@@ -11,8 +11,14 @@ export type ImageOutcome =
       readonly stale?: string;
     }
   /** It is being made, here or at another instance, and the caller waited as long as it wanted to: ask again. */
-  | { readonly kind: 'in-progress' }
-  | ImageUnavailable;
+  | WatchedOutcome<{ readonly kind: 'in-progress' }>
+  | WatchedOutcome<ImageUnavailable>;
+
+/** What came of a build that can be looked at. */
+export type WatchedOutcome<T> = T & {
+  /** See `Builds.find`; absent before it is known what is to be built. */
+  readonly build?: string;
+};
 
 /** Where an image was found, or how it was made: `composed` of packages that are known, or `built`, after asking Nix. */
 export type ImageOrigin = 'memory' | 'store' | 'composed' | 'built';

@@ -9,7 +9,7 @@ export interface Answer {
   /** Stands behind the status where clients show nothing else (ctr 1.6); the standard phrase when absent. */
   readonly reason?: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: Buffer | StreamedBody;
+  readonly body: Buffer | StreamedBody | LiveBody;
 }
 
 /** A body that is opened when it is needed. */
@@ -17,6 +17,11 @@ export interface StreamedBody {
   readonly sizeBytes: number;
   /** Undefined when the content has gone since its length was asked. */
   readonly open: () => Promise<Readable | undefined>;
+}
+
+/** A body that goes on until it has nothing more to say or the client leaves. Its length is known to nobody. */
+export interface LiveBody {
+  readonly follow: (signal: AbortSignal) => Readable;
 }
 
 /** The content of a {@link StreamedBody} was gone when it was to be sent; nothing of the response is out. */
@@ -46,19 +51,29 @@ export async function send(
   signal: AbortSignal,
 ): Promise<void> {
   const { status, reason, headers, body } = answer;
-  const length = Buffer.isBuffer(body) ? body.length : body.sizeBytes;
   const bodyless = request.method === 'HEAD' || status === 304;
-  const stream = bodyless || Buffer.isBuffer(body) ? undefined : await body.open();
-  if (!bodyless && !Buffer.isBuffer(body) && stream === undefined) throw new BodyGoneError('the content is gone');
+  const stream = bodyless || Buffer.isBuffer(body) ? undefined : await streamOf(body, signal);
 
   response.removeHeader('X-Powered-By');
   if (reason !== undefined) response.statusMessage = reason;
   response.writeHead(status, {
     ...headers,
-    ...(status !== 304 && { 'Content-Length': String(length) }),
+    ...(status !== 304 && lengthOf(body)),
     ...(isLast(request) && { Connection: 'close' }),
   });
   if (stream !== undefined) await pipeline(stream, response, { signal });
   else if (bodyless) response.end();
   else response.end(body);
+}
+
+async function streamOf(body: StreamedBody | LiveBody, signal: AbortSignal): Promise<Readable> {
+  if ('follow' in body) return body.follow(signal);
+  const stream = await body.open();
+  if (stream === undefined) throw new BodyGoneError('the content is gone');
+  return stream;
+}
+
+function lengthOf(body: Answer['body']): Record<string, string> {
+  if (Buffer.isBuffer(body)) return { 'Content-Length': String(body.length) };
+  return 'follow' in body ? {} : { 'Content-Length': String(body.sizeBytes) };
 }

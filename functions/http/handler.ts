@@ -8,7 +8,7 @@ import type { Readiness } from '../registry/readiness.ts';
 import type { Registry } from '../registry/registry.ts';
 import { SourceError } from '../nix/source.ts';
 import { type Answer, BodyGoneError, send } from './answer.ts';
-import { pageAnswer } from './page.ts';
+import { type Pages, welcomeAnswer } from './page.ts';
 import type { Audit } from './audit.ts';
 import { blobAnswer, redirectAnswer } from './blob-answer.ts';
 import {
@@ -24,6 +24,7 @@ import { baseAnswer } from './json-answer.ts';
 import { badPageAnswer, referrersAnswer, tagsAnswer } from './list-answer.ts';
 import { manifestAnswer } from './manifest-answer.ts';
 import { healthAnswer, readyAnswer } from './probe-answer.ts';
+import { originOf } from './public-origin.ts';
 import { buildFailedHopAnswer, hopAnswer, isBuildFailure } from './pull-redirect.ts';
 import { bringsBody } from './request-body.ts';
 import { type Route, route } from './route.ts';
@@ -31,8 +32,8 @@ import { type Route, route } from './route.ts';
 /** containerd and skopeo follow at most this many redirects of one request. */
 const LAST_HOP = 9;
 
-/** What lies below `/v2/`. */
-type GuardedRoute = Exclude<Route, { kind: 'page' | 'health' | 'ready' }>;
+/** What only who may pull gets to see. */
+type GuardedRoute = Exclude<Route, { kind: 'health' | 'ready' }>;
 
 /** Who asks, and for how long it stays. */
 interface Caller {
@@ -54,10 +55,24 @@ export function handler(world: {
   readonly readiness: Readiness;
   /** Images that a user, or an address without one, may have made; any number when absent. */
   readonly builds?: Budget | undefined;
+  /** What lies outside of /v2/; a word of welcome when absent. */
+  readonly pages?: Pages | undefined;
+  /** Where this registry is reached; what the client says when absent. */
+  readonly publicOrigin?: string | undefined;
   /** How long a pull waits for its image before it is sent on, in milliseconds. */
   readonly holdMs: number;
 }): Handler {
-  const { registry, gate, addresses, log, builds } = world;
+  const { registry, gate, addresses, log, builds, pages = welcomeAnswer } = world;
+
+  const originFor = ({ headers }: IncomingMessage) =>
+    world.publicOrigin ?? originOf(headers, addresses.kind === 'forwarded');
+
+  /** Where the build behind an outcome is to be seen; undefined where there are no pages, or nothing to see. */
+  function pageOf(request: IncomingMessage, outcome: ManifestOutcome): string | undefined {
+    const build = 'build' in outcome ? outcome.build : undefined;
+    const origin = world.pages && build !== undefined ? originFor(request) : undefined;
+    return origin && `${origin}/builds/${build ?? ''}`;
+  }
 
   /** PROTOCOL: no answer of a pull may take longer than clients wait for headers; the last hop may, for those without a limit. */
   function pullAnswer(request: IncomingMessage, at: Extract<Route, { kind: 'manifest' }>, from: Caller) {
@@ -66,14 +81,16 @@ export function handler(world: {
     const isLast = hints.buildFailed || hints.hop >= LAST_HOP;
     const holdMs = isLast ? undefined : world.holdMs;
     const budget = builds && { take: () => builds.take(from.user ?? from.address) };
-    const resolving = registry.resolveManifest(repository, reference, { signal: from.signal, holdMs, budget });
+    const asker = { repository, reference, ...(from.user !== undefined && { user: from.user }) };
+    const resolving = registry.resolveManifest(repository, reference, { signal: from.signal, holdMs, budget, asker });
     return resolving instanceof Promise ? resolving.then(answer) : answer(resolving);
 
     function answer(outcome: ManifestOutcome): Answer {
       if (!isLast && outcome.kind === 'in-progress') return hopAnswer(repository, reference, hints.hop + 1);
-      if (!isLast && isBuildFailure(outcome)) return buildFailedHopAnswer(repository, reference, outcome);
+      const page = pageOf(request, outcome);
+      if (!isLast && isBuildFailure(outcome)) return buildFailedHopAnswer(repository, reference, outcome, page);
       world.audit(request, { ...from, repository, reference, startedMs }, outcome);
-      return manifestAnswer(outcome, request.headers['if-none-match']);
+      return manifestAnswer(outcome, request.headers['if-none-match'], page);
     }
   }
 
@@ -114,6 +131,10 @@ export function handler(world: {
         return tagsAnswerTo(at, signal);
       case 'referrers':
         return referrersAnswer(registry.listReferrers(at.repository, at.digest), at.query.has('artifactType'));
+      case 'page': {
+        const { method = 'GET', headers } = request;
+        return pages({ ...at, ...from, method, headers, origin: originFor(request) });
+      }
       case 'unsupported-method':
         return unsupportedAnswer();
       case 'no-endpoint':
@@ -125,9 +146,8 @@ export function handler(world: {
     }
   }
 
-  /** Everything below `/v2/` is behind the gate, what is wrong with a request included. */
+  /** Everything but probes is behind the gate, what is wrong with a request included. */
   function guardedAnswerTo(request: IncomingMessage, at: Route, signal: AbortSignal): Answer | Promise<Answer> {
-    if (at.kind === 'page') return pageAnswer(at.path);
     if (at.kind === 'health') return healthAnswer();
     if (at.kind === 'ready') return world.readiness.problems().then(readyAnswer);
     const guarded: GuardedRoute = at;

@@ -1,4 +1,5 @@
 import type { ManifestOutcome } from '../registry/outcome.ts';
+import { missingPackages } from '../builder/failure-message.ts';
 import type { Answer } from './answer.ts';
 import { errorAnswer, invalidAnswer } from './error-answer.ts';
 import { headerText } from './header-text.ts';
@@ -8,8 +9,11 @@ import { VERSION_HEADER } from './json-answer.ts';
 /** Lines of a build's log in an error: what fits on a terminal, and clients print it in one line. */
 const MAX_LOG_LINES = 20;
 
-/** @param ifNoneMatch the request's If-None-Match */
-export function manifestAnswer(outcome: ManifestOutcome, ifNoneMatch: string | undefined): Answer {
+/**
+ * @param ifNoneMatch the request's If-None-Match
+ * @param page where the build is to be seen, when it is
+ */
+export function manifestAnswer(outcome: ManifestOutcome, ifNoneMatch: string | undefined, page?: string): Answer {
   switch (outcome.kind) {
     case 'manifest': {
       const { mediaType, digest, bytes } = outcome.image;
@@ -25,33 +29,33 @@ export function manifestAnswer(outcome: ManifestOutcome, ifNoneMatch: string | u
       return errorAnswer('MANIFEST_UNKNOWN', outcome.message);
     case 'packages-unavailable': {
       const { unknown, refused } = outcome;
-      const sentences = [
-        ...unknown.map(({ attribute, nearMatches }) => `there is no package ${attribute}${didYouMean(nearMatches)}`),
-        ...refused.map(({ message }) => message),
-      ];
       const code = unknown.length > 0 ? 'MANIFEST_UNKNOWN' : 'MANIFEST_INVALID';
-      return errorAnswer(code, sentences.join('; '), { unknown, refused });
+      return errorAnswer(code, missingPackages(outcome), { unknown, refused });
     }
     case 'denied':
       return errorAnswer('DENIED', outcome.message);
     case 'build-failed': {
       const log = outcome.logTail.slice(-MAX_LOG_LINES);
-      return errorAnswer('MANIFEST_INVALID', `the build failed: ${[outcome.message, ...log].join('\n')}`, { log });
+      const message = `the build failed${seeAt(page)}: ${[outcome.message, ...log].join('\n')}`;
+      return errorAnswer('MANIFEST_INVALID', message, { log, ...(page !== undefined && { page }) });
     }
     case 'out-of-time':
-      return errorAnswer('MANIFEST_INVALID', outcome.message);
+      return errorAnswer('MANIFEST_INVALID', `${outcome.message}${seeAt(page)}`);
     case 'busy':
       return errorAnswer('TOOMANYREQUESTS', outcome.message, undefined, {
         'Retry-After': String(outcome.retryAfterSeconds),
       });
     case 'in-progress':
       // After the last hop nobody is sent on: this instance was told to stop.
-      return errorAnswer('UNAVAILABLE', 'the image is still being made: pull again', undefined, { 'Retry-After': '1' });
+      return errorAnswer('UNAVAILABLE', `the image is still being made${seeAt(page)}: pull again`, undefined, {
+        'Retry-After': '1',
+      });
     default:
       return invalidAnswer(outcome);
   }
 }
 
-function didYouMean(names: readonly string[]): string {
-  return names.length === 0 ? '' : ` (did you mean ${names.join(', ')}?)`;
+/** Where its build is to be seen. */
+function seeAt(page: string | undefined): string {
+  return page === undefined ? '' : ` (see ${page})`;
 }

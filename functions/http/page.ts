@@ -1,4 +1,22 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Answer } from './answer.ts';
+
+/** A request for something outside of /v2/, of somebody who may pull. */
+export interface PageRequest {
+  readonly method: string;
+  /** As it came, escapes included. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly headers: IncomingHttpHeaders;
+  readonly user: string | undefined;
+  readonly address: string;
+  /** Where the client reaches this registry; undefined when it does not say so in a way that can be used. */
+  readonly origin: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** What lies outside of /v2/. */
+export type Pages = (request: PageRequest) => Answer | Promise<Answer>;
 
 const WELCOME = `nixery-run: a container registry whose image names are their contents.
 
@@ -12,7 +30,7 @@ HOST is this server. Each part of the name is a package; "shell" stands for bash
  * On every page. Nothing is taken from elsewhere, nothing runs that stands in the page itself, nobody shows it in a frame
  * of theirs, and no address of ours goes to where a link leads.
  */
-const PAGE_HEADERS = {
+export const PAGE_HEADERS = {
   'Content-Security-Policy':
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
   'Cross-Origin-Opener-Policy': 'same-origin',
@@ -22,8 +40,8 @@ const PAGE_HEADERS = {
   'X-Content-Type-Options': 'nosniff',
 };
 
-/** What a browser, or a curious curl, sees outside of /v2/. */
-export function pageAnswer(path: string): Answer {
+/** What a browser, or a curious curl, sees outside of /v2/ where there are no pages. */
+export function welcomeAnswer({ path }: Pick<PageRequest, 'path'>): Answer {
   const headers = { 'Content-Type': 'text/plain; charset=utf-8', ...PAGE_HEADERS };
   if (path === '/') return { status: 200, headers, body: Buffer.from(WELCOME) };
   return { status: 404, headers, body: Buffer.from('Nothing is here. The registry is at /v2/.\n') };

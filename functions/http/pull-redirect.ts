@@ -19,12 +19,19 @@ export function hopAnswer(repository: string, reference: string, hop: number): A
 }
 
 /** Sends a pull on to an address that says what is wrong: containerd shows the last address of a HEAD, not its body. */
-export function buildFailedHopAnswer(repository: string, reference: string, failure: BuildFailure): Answer {
+export function buildFailedHopAnswer(
+  repository: string,
+  reference: string,
+  failure: BuildFailure,
+  page: string | undefined,
+): Answer {
   const reason =
     failure.kind === 'packages-unavailable'
       ? failure.refused.map(({ message }) => message).join('; ')
       : failure.message;
-  return sentOn(`/v2/${repository}/manifests/${reference}?build-failed=${slug(reason)}`);
+  // Of an address, nothing needs an escape in a query (RFC 3986, section 3.4).
+  const see = page === undefined ? '' : `&see=${page}`;
+  return sentOn(`/v2/${repository}/manifests/${reference}?build-failed=${slug(reason)}${see}`);
 }
 
 function sentOn(location: string): Answer {

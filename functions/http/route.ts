@@ -28,7 +28,7 @@ export type Route =
   | { readonly kind: 'health' }
   | { readonly kind: 'ready' }
   /** Anything else outside `/v2/`. */
-  | { readonly kind: 'page'; readonly path: string };
+  | { readonly kind: 'page'; readonly path: string; readonly query: URLSearchParams };
 
 /**
  * Finds the endpoint of a request (distribution-spec 1.1, "Endpoints"). Names hold slashes and may hold the words
@@ -42,7 +42,8 @@ export function route(method: string, target: string): Route {
   const path = pathOf(target);
   if (path === '/health') return { kind: 'health' };
   if (path === '/ready') return { kind: 'ready' };
-  if (path !== '/v2' && !path.startsWith('/v2/')) return { kind: 'page', path };
+  const query = () => new URLSearchParams(question === -1 ? '' : target.slice(question));
+  if (path !== '/v2' && !path.startsWith('/v2/')) return { kind: 'page', path, query: query() };
   if (method !== 'GET' && method !== 'HEAD') return { kind: 'unsupported-method' };
   if (!isDecodable(path)) return { kind: 'malformed' };
   const rest = path.slice('/v2/'.length);
@@ -52,7 +53,6 @@ export function route(method: string, target: string): Route {
   const [endpoint, last] = segments.slice(-2);
   const repository = segments.slice(0, -2).join('/');
   if (endpoint === undefined || last === undefined) return { kind: 'no-endpoint' };
-  const query = () => new URLSearchParams(question === -1 ? '' : target.slice(question));
   switch (endpoint) {
     case 'manifests':
       return { kind: 'manifest', repository, reference: last, hints: question === -1 ? NO_HINTS : hintsOf(query()) };

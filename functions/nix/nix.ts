@@ -30,7 +30,7 @@ export interface Nix {
 }
 
 /** What one call may take. */
-export type NixCall = Pick<RunOptions, 'signal' | 'timeoutMs'> & {
+export type NixCall = Pick<RunOptions, 'signal' | 'timeoutMs' | 'onStderr'> & {
   /** The build's part of a store that is small; nobody looks at its room when absent. */
   readonly room?: BuildRoom | undefined;
 };

@@ -1,5 +1,6 @@
 import { execa, ExecaError } from 'execa';
 import { asUser, type ProcessUser } from './process-user.ts';
+import { withoutPasswords } from './without-passwords.ts';
 
 /** How a process ended when it did not end well. */
 export type ProcessFailure = 'not-found' | 'exit' | 'timeout' | 'aborted' | 'output-too-long';
@@ -94,9 +95,6 @@ function limited(command: string, args: readonly string[], memoryBytes: number):
 /** What a shell, setpriv and choom end with when they do not find a program (POSIX, "Exit Status for Commands"). */
 const WRAPPER_NOT_FOUND = 127;
 
-/** User and password in a URL, as git and Nix print it when they cannot reach it. */
-const USER_OF_URL = /(\b[a-z][a-z0-9+.-]{0,20}:\/\/)[^\s/@'"]+@/gi;
-
 /** Keeps the end of what is added, in bounded memory, however long its lines are. */
 function logTail(): { add: (chunk: Buffer) => void; lines: () => string[] } {
   const limitBytes = LOG_LINES * LOG_LINE_CHARACTERS;
@@ -116,7 +114,7 @@ function logTail(): { add: (chunk: Buffer) => void; lines: () => string[] } {
         .split('\n')
         .filter((line) => line.trim() !== '')
         .slice(-LOG_LINES)
-        .map((line) => line.slice(0, LOG_LINE_CHARACTERS).replaceAll(USER_OF_URL, '$1')),
+        .map((line) => withoutPasswords(line.slice(0, LOG_LINE_CHARACTERS))),
   };
 }
 

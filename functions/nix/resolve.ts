@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import type { System } from '../oci/platform.ts';
+import { evaluate } from './evaluate.ts';
 import { nearMatches } from './near-matches.ts';
 import { type Nix, type NixCall, nixMessage } from './nix.ts';
-import { ProcessError, run } from './process.ts';
+import { ProcessError } from './process.ts';
 import type { NixSource } from './source.ts';
 import { storePathSchema } from './store-path.ts';
 
@@ -161,26 +162,4 @@ function evaluationFailed(nix: Nix, attribute: string, { logTail }: ProcessError
       ? `it takes more than ${limit / 1024 / 1024} MiB of memory (NIX_EVAL_MEMORY)`
       : nixMessage(logTail);
   return { kind: 'evaluation-failed', attribute, message: `${attribute} cannot be evaluated: ${reason}` };
-}
-
-function evaluate(
-  nix: Nix,
-  file: string,
-  source: NixSource,
-  request: object,
-  flags: readonly string[],
-  call: NixCall,
-): Promise<string> {
-  // Evaluation reads the expressions and the package set and nothing else, so that the revision is the whole truth.
-  const confined = ['--option', 'restrict-eval', 'true', '-I', nix.expressions];
-  const building = ['--option', 'allow-import-from-derivation', String(nix.importFromDerivation === 'allow')];
-  const open = source.kind === 'folder' ? ['-I', source.path] : ['--option', 'allowed-uris', source.url];
-  return run(
-    'nix-instantiate',
-    [
-      ...['--eval', '--read-write-mode', ...flags, ...confined, ...building, ...open, `${nix.expressions}/${file}`],
-      ...['--argstr', 'request', JSON.stringify(request)],
-    ],
-    { ...call, env: nix.environment, user: nix.user, memoryBytes: nix.evaluationMemoryBytes },
-  );
 }

@@ -1,4 +1,4 @@
-import type { ImageOrigin, ImageUnavailable } from '../builder/outcome.ts';
+import type { ImageOrigin, ImageUnavailable, WatchedOutcome } from '../builder/outcome.ts';
 import type { Image } from '../builder/image.ts';
 import type { ByteRange } from '../storage/blob-store.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -20,9 +20,9 @@ export type ManifestOutcome =
       readonly stale?: string;
     }
   /** It is being made, and the caller's patience is over: ask again. */
-  | { readonly kind: 'in-progress' }
+  | WatchedOutcome<{ readonly kind: 'in-progress' }>
   | { readonly kind: 'manifest-unknown'; readonly message: string }
-  | ImageUnavailable
+  | WatchedOutcome<ImageUnavailable>
   | Invalid;
 
 /** What came of asking for a blob. */

@@ -14,6 +14,8 @@ export const AREAS = [
   'failures',
   'tags',
   'locks',
+  'indexes',
+  'builds',
 ] as const;
 export type Area = (typeof AREAS)[number];
 

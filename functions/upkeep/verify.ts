@@ -1,8 +1,10 @@
-import type { z } from 'zod';
+import { z } from 'zod';
+import { buildRecordSchema, recentBuildsSchema } from '../builder/build-record.ts';
 import { failureSchema } from '../builder/failures.ts';
 import { type ImageRecord, imageRecordSchema } from '../builder/image.ts';
 import { leaseSchema } from '../storage/leases.ts';
 import { type AttributeRecord, packageRecordSchema } from '../builder/package-record.ts';
+import { packageIndexSchema } from '../builder/package-index.ts';
 import { pinSchema } from '../builder/pins.ts';
 import { joinedPathsSchema } from '../layer/join.ts';
 import { packedPathSchema } from '../layer/packed-path.ts';
@@ -135,6 +137,16 @@ export async function verify(
   await check({ ...unnamed('the reference is looked up again'), area: 'pins', schema: pinSchema });
   await check({ ...unnamed('it is ignored'), area: 'failures', schema: failureSchema });
   await check({ ...unnamed('the tags that were pulled for a name are forgotten'), area: 'tags', schema: tagsSchema });
+  await check({
+    ...unnamed('packages are listed again for who searches'),
+    area: 'indexes',
+    schema: packageIndexSchema,
+  });
+  await check({
+    ...unnamed('what is told of a build is forgotten'),
+    area: 'builds',
+    schema: z.union([buildRecordSchema, recentBuildsSchema]),
+  });
   await check({ ...unnamed('a build waits for a quarter of a minute'), area: 'locks', schema: leaseSchema });
   return { records, problems };
 }

@@ -27,7 +27,7 @@ const koffi = [
   ],
   ...['package.json', 'index.js', 'linux_x64'].map((file) => `@koromix/koffi-linux-x64/${file}`),
 ];
-const expressions = ['load.nix', 'resolve.nix', 'explain.nix'];
+const expressions = ['load.nix', 'resolve.nix', 'explain.nix', 'list.nix'];
 
 /** By path: the framework exports its start to nobody. It comes last, and finds the function registered. */
 const start = `
@@ -72,5 +72,9 @@ await build({
 });
 for (const file of koffi) {
   await cp(join(project, 'node_modules', file), join(target, 'node_modules', file), { recursive: true });
+}
+// The pages' own files are looked for beside the program.
+for (const file of ['style.css', 'page.js', 'favicon.svg']) {
+  await cp(join(project, 'functions', 'web', 'assets', file), join(output, 'assets', file));
 }
 for (const file of expressions) await cp(join(project, 'nix', file), join(target, 'nix', file));

@@ -1,0 +1,31 @@
+import type { Nix, NixCall } from './nix.ts';
+import { run } from './process.ts';
+import type { NixSource } from './source.ts';
+
+/**
+ * Evaluates one of the expressions and gives what Nix prints.
+ *
+ * @param file in the folder of expressions; it gets the request as JSON
+ * @throws ProcessError when Nix is not there, gives up, is stopped or takes too long
+ */
+export function evaluate(
+  nix: Nix,
+  file: string,
+  source: NixSource,
+  request: object,
+  flags: readonly string[],
+  call: NixCall,
+): Promise<string> {
+  // Evaluation reads the expressions and the package set and nothing else, so that the revision is the whole truth.
+  const confined = ['--option', 'restrict-eval', 'true', '-I', nix.expressions];
+  const building = ['--option', 'allow-import-from-derivation', String(nix.importFromDerivation === 'allow')];
+  const open = source.kind === 'folder' ? ['-I', source.path] : ['--option', 'allowed-uris', source.url];
+  return run(
+    'nix-instantiate',
+    [
+      ...['--eval', '--read-write-mode', ...flags, ...confined, ...building, ...open, `${nix.expressions}/${file}`],
+      ...['--argstr', 'request', JSON.stringify(request)],
+    ],
+    { ...call, env: nix.environment, user: nix.user, memoryBytes: nix.evaluationMemoryBytes },
+  );
+}
