@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { z } from 'zod/mini';
 import { type AccessSettings, accessSettings, accessVariables } from './config/access-settings.ts';
 import { type BuilderSettings, builderSettings, builderVariables } from './config/builder-settings.ts';
 import { type NixSettings, nixSettings, nixVariables } from './config/nix-settings.ts';
@@ -34,7 +34,7 @@ export class ConfigError extends Error {
 
 /** As it stands in the environment: a variable set to nothing counts as not set. */
 const variables = z.object({
-  PORT: wholeNumber(1, 65535).default(8080),
+  PORT: z._default(wholeNumber(1, 65535), 8080),
   GOOGLE_CLOUD_PROJECT: text,
   ...storageVariables.shape,
   ...packageVariables.shape,

@@ -1,6 +1,9 @@
 import { timingSafeEqual } from 'node:crypto';
-import { z } from 'zod';
+import { z } from 'zod/mini';
 import type { Login } from './basic.ts';
+
+// What is wrong in English: this part of the library has no language of its own.
+z.config(z.locales.en());
 
 /** Tokens that a user has at once: the one in use and, while it is replaced, the next. */
 const MAX_TOKENS = 2;
@@ -8,28 +11,35 @@ const MAX_TOKENS = 2;
 const USER = /^[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}$/;
 
 const token = z.strictObject({
-  sha256: z.string().regex(/^[0-9a-f]{64}$/, 'must be the SHA-256 of a token: 64 lower-case hexadecimal digits'),
+  sha256: z
+    .string()
+    .check(z.regex(/^[0-9a-f]{64}$/, 'must be the SHA-256 of a token: 64 lower-case hexadecimal digits')),
   /** From then on it is refused. */
-  expires: z.iso
-    .datetime({ offset: true, error: 'must be a time such as 2027-01-31T00:00:00Z' })
-    .transform((text) => Date.parse(text))
-    .optional(),
+  expires: z.optional(
+    z.pipe(
+      z.iso.datetime({ offset: true, error: 'must be a time such as 2027-01-31T00:00:00Z' }),
+      z.transform((text: string) => Date.parse(text)),
+    ),
+  ),
+});
+const user = z.strictObject({
+  tokens: z
+    .array(token)
+    .check(
+      z.minLength(1, 'must have at least one token'),
+      z.maxLength(MAX_TOKENS, `must have at most ${MAX_TOKENS} tokens`),
+    ),
 });
 
 /** The content of the file of credentials; see docs/credentials.md. */
 const fileSchema = z.strictObject({
-  users: z
-    .record(
-      z.string(),
-      z.strictObject({
-        tokens: z
-          .array(token)
-          .min(1, 'must have at least one token')
-          .max(MAX_TOKENS, `must have at most ${MAX_TOKENS} tokens`),
-      }),
-    )
-    .refine((users) => Object.keys(users).length > 0, 'must name at least one user')
-    .refine((users) => Object.keys(users).every((user) => USER.test(user)), 'a user has letters, digits and . _ @ + -'),
+  users: z.record(z.string(), user).check(
+    z.refine((users) => Object.keys(users).length > 0, 'must name at least one user'),
+    z.refine(
+      (users) => Object.keys(users).every((name) => USER.test(name)),
+      'a user has letters, digits and . _ @ + -',
+    ),
+  ),
 });
 
 /** A file of credentials is not what it has to be; the message says where. Nothing of its content is in it. */

@@ -1,9 +1,9 @@
 import { resolve } from 'node:path';
-import { z } from 'zod';
+import { z } from 'zod/mini';
 import type { AddressSource } from '../access/client-address.ts';
 import type { GoogleAllowList } from '../access/google-identities.ts';
 import type { PackagePatterns } from '../builder/package-policy.ts';
-import { text, wholeNumber } from './variable.ts';
+import { commaList, text, wholeNumber } from './variable.ts';
 
 /** Who may pull: everybody, when neither credentials nor Google's identities are configured. */
 export interface AccessSettings {
@@ -19,37 +19,19 @@ export interface AccessSettings {
 }
 
 /** Attributes, with `*` for any characters. */
-const patterns = z
-  .string()
-  .transform((list) => list.split(',').map((entry) => entry.trim()))
-  .pipe(
-    z.array(
-      z.string().regex(/^[A-Za-z0-9_.*+'-]+$/, 'must be attributes, with * in them, such as python3Packages.*,jq'),
-    ),
-  )
-  .optional();
+const patterns = commaList(/^[A-Za-z0-9_.*+'-]+$/, 'must be attributes, with * in them, such as python3Packages.*,jq');
 
 export const accessVariables = z.object({
   NIXERY_CREDENTIALS: text,
-  NIXERY_GOOGLE_ALLOW: z
-    .string()
-    .transform((list) => list.split(',').map((entry) => entry.trim().toLowerCase()))
-    .pipe(
-      z.array(
-        z
-          .string()
-          .regex(
-            /^[^@\s]*@[a-z0-9-]+(?:\.[a-z0-9-]+)+$/,
-            'must be accounts and domains, as a@example.com,@example.org',
-          ),
-      ),
-    )
-    .optional(),
-  GOOGLE_TOKENINFO_ENDPOINT: z.url({ protocol: /^https?$/, error: 'must be a URL' }).optional(),
-  NIXERY_MAX_FAILED_LOGINS: wholeNumber(1, 100_000).default(20),
+  NIXERY_GOOGLE_ALLOW: commaList(
+    /^[^@\s]*@[a-z0-9-]+(?:\.[a-z0-9-]+)+$/i,
+    'must be accounts and domains, as a@example.com,@example.org',
+  ),
+  GOOGLE_TOKENINFO_ENDPOINT: z.optional(z.url({ protocol: /^https?$/, error: 'must be a URL' })),
+  NIXERY_MAX_FAILED_LOGINS: z._default(wholeNumber(1, 100_000), 20),
   NIXERY_ALLOW: patterns,
   NIXERY_DENY: patterns,
-  NIXERY_TRUSTED_PROXIES: wholeNumber(0, 10).default(0),
+  NIXERY_TRUSTED_PROXIES: z._default(wholeNumber(0, 10), 0),
   K_SERVICE: text,
 });
 
@@ -68,10 +50,11 @@ export function accessSettings(data: AccessVariables): AccessSettings {
 }
 
 function googleSettings({
-  NIXERY_GOOGLE_ALLOW: allow,
+  NIXERY_GOOGLE_ALLOW: listed,
   GOOGLE_TOKENINFO_ENDPOINT: tokenInfoEndpoint,
 }: AccessVariables): AccessSettings['google'] {
-  if (allow === undefined) return undefined;
+  if (listed === undefined) return undefined;
+  const allow = listed.map((entry) => entry.toLowerCase());
   return {
     accounts: allow.filter((entry) => !entry.startsWith('@')),
     domains: allow.filter((entry) => entry.startsWith('@')).map((entry) => entry.slice(1)),

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { z } from 'zod/mini';
 import { oneOf, wholeNumber } from './variable.ts';
 
 /** How images are made. */
@@ -21,18 +21,18 @@ export interface BuilderSettings {
 }
 
 export const builderVariables = z.object({
-  NIXERY_COMPRESSION: oneOf(['igzip', 'zlib']).default('igzip'),
+  NIXERY_COMPRESSION: z._default(oneOf(['igzip', 'zlib']), 'igzip'),
   // Docker's overlay driver takes 128 layers, of which it keeps some.
-  NIXERY_LAYERS: wholeNumber(4, 100).default(100),
-  NIX_POPULARITY_URL: z
-    .url({ protocol: /^(?:https?|file)$/, error: 'must be a URL of http, https or file' })
-    .optional(),
-  NIXERY_PIN_SECONDS: wholeNumber(0, 86_400).default(300),
-  NIXERY_MAX_BUILDS: wholeNumber(1, 256).optional(),
-  NIXERY_MAX_QUEUE: wholeNumber(0, 100_000).default(64),
+  NIXERY_LAYERS: z._default(wholeNumber(4, 100), 100),
+  NIX_POPULARITY_URL: z.optional(
+    z.url({ protocol: /^(?:https?|file)$/, error: 'must be a URL of http, https or file' }),
+  ),
+  NIXERY_PIN_SECONDS: z._default(wholeNumber(0, 86_400), 300),
+  NIXERY_MAX_BUILDS: z.optional(wholeNumber(1, 256)),
+  NIXERY_MAX_QUEUE: z._default(wholeNumber(0, 100_000), 64),
   // Clients wait 30 s for headers (containerd 2.3, Docker 29.7), of which a cold start takes some.
-  NIXERY_HOLD_SECONDS: wholeNumber(1, 25).default(20),
-  NIXERY_BUILDS_PER_HOUR: wholeNumber(1, 1_000_000).default(1000),
+  NIXERY_HOLD_SECONDS: z._default(wholeNumber(1, 25), 20),
+  NIXERY_BUILDS_PER_HOUR: z._default(wholeNumber(1, 1_000_000), 1000),
 });
 
 export function builderSettings(data: z.infer<typeof builderVariables>): BuilderSettings {

@@ -1,8 +1,8 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { z } from 'zod';
+import { z } from 'zod/mini';
 import type { ProcessUser } from '../nix/process-user.ts';
-import { blankList, oneOf, text, wholeNumber } from './variable.ts';
+import { blankList, matching, oneOf, text, wholeNumber } from './variable.ts';
 
 /** How Nix runs, and where. */
 export interface NixSettings {
@@ -33,15 +33,12 @@ const NIX_ENVIRONMENT = [
 
 export const nixVariables = z.object({
   NIX_BUILDER: text,
-  NIX_TIMEOUT: wholeNumber(1, 86_400).default(600),
-  NIX_EVAL_MEMORY: wholeNumber(256, 1_048_576).default(2048),
-  NIX_IMPORT_FROM_DERIVATION: oneOf(['allow', 'refuse']).default('refuse'),
-  NIXERY_NIX_USER: z
-    .string()
-    .regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'must be the name of a user')
-    .optional(),
-  NIXERY_NIX_HOME: z.string().regex(/^\//, 'must be an absolute path').default('/nix/home'),
-  NIXERY_STORE_LIMIT_MB: wholeNumber(64, 1_048_576).optional(),
+  NIX_TIMEOUT: z._default(wholeNumber(1, 86_400), 600),
+  NIX_EVAL_MEMORY: z._default(wholeNumber(256, 1_048_576), 2048),
+  NIX_IMPORT_FROM_DERIVATION: z._default(oneOf(['allow', 'refuse']), 'refuse'),
+  NIXERY_NIX_USER: z.optional(matching(/^[a-z_][a-z0-9_-]{0,31}$/, 'must be the name of a user')),
+  NIXERY_NIX_HOME: z._default(matching(/^\//, 'must be an absolute path'), '/nix/home'),
+  NIXERY_STORE_LIMIT_MB: z.optional(wholeNumber(64, 1_048_576)),
   // A URL with a password would be seen in logs: that is what the netrc is for.
   NIXERY_SUBSTITUTERS: blankList(
     /^(?:https?|s3|gs|file):\/\/[^@\s]+$/,

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
-import { z } from 'zod';
-import { text } from './variable.ts';
+import { z } from 'zod/mini';
+import { matching, text } from './variable.ts';
 
 /** `NIXERY_CHANNEL`, `NIXERY_PKGS_REPO` or `NIXERY_PKGS_PATH`. */
 export type PackageSettings =
@@ -12,11 +12,10 @@ export type PackageSettings =
 const DEFAULT_CHANNEL = 'nixos-25.11';
 
 export const packageVariables = z.object({
-  NIXERY_CHANNEL: z
-    .string()
-    .regex(/^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/, 'must be the name of a channel, such as nixos-25.11, or a commit')
-    .optional(),
-  NIXERY_PKGS_REPO: z.string().regex(/^[^-]/, 'must be the URL of a git repository').optional(),
+  NIXERY_CHANNEL: z.optional(
+    matching(/^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/, 'must be the name of a channel, such as nixos-25.11, or a commit'),
+  ),
+  NIXERY_PKGS_REPO: z.optional(matching(/^[^-]/, 'must be the URL of a git repository')),
   NIXERY_PKGS_PATH: text,
 });
 

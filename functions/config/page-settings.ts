@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { z } from 'zod';
+import { z } from 'zod/mini';
 import { text } from './variable.ts';
 
 /** What people see in a browser. */
@@ -11,10 +11,13 @@ export interface PageSettings {
 }
 
 export const pageVariables = z.object({
-  NIXERY_PUBLIC_URL: z
-    .url({ protocol: /^https?$/, error: 'must be a URL, as https://registry.example.com' })
-    .refine((url) => URL.canParse(url) && new URL(url).href === `${new URL(url).origin}/`, 'must have no path')
-    .optional(),
+  NIXERY_PUBLIC_URL: z.optional(
+    z
+      .url({ protocol: /^https?$/, error: 'must be a URL, as https://registry.example.com' })
+      .check(
+        z.refine((url) => URL.canParse(url) && new URL(url).href === `${new URL(url).origin}/`, 'must have no path'),
+      ),
+  ),
   WEB_DIR: text,
 });
 

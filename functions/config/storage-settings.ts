@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
-import { z } from 'zod';
-import { oneOf, text } from './variable.ts';
+import { z } from 'zod/mini';
+import { matching, oneOf, text } from './variable.ts';
 
 export type StorageSettings =
   | { readonly backend: 'filesystem'; readonly path: string }
@@ -18,25 +18,20 @@ export type SigningChoice =
   | { readonly kind: 'keyless'; readonly account: string }
   | { readonly kind: 'public' };
 
-const bucketName = z
-  .string()
-  .regex(/^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/, 'must be the name of a bucket, without gs://')
-  .optional();
+const bucketName = z.optional(
+  matching(/^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/, 'must be the name of a bucket, without gs://'),
+);
 
 export const storageVariables = z.object({
-  NIXERY_STORAGE_BACKEND: oneOf(['gcs', 'filesystem']).optional(),
+  NIXERY_STORAGE_BACKEND: z.optional(oneOf(['gcs', 'filesystem'])),
   BUCKET: bucketName,
   GCS_BUCKET: bucketName,
   GCS_SIGNING_KEY: text,
-  GCS_SIGNING_ACCOUNT: z
-    .string()
-    .regex(/^[^@\s]+@[^@\s]+$/, 'must be the e-mail address of a service account')
-    .optional(),
-  GCS_API_ENDPOINT: z
-    .string()
-    .regex(/^https?:\/\/[a-z0-9.:-]+$/, 'must be a URL without a path, such as http://localhost:4443')
-    .optional(),
-  STORAGE_PATH: z.string().default('.data/store'),
+  GCS_SIGNING_ACCOUNT: z.optional(matching(/^[^@\s]+@[^@\s]+$/, 'must be the e-mail address of a service account')),
+  GCS_API_ENDPOINT: z.optional(
+    matching(/^https?:\/\/[a-z0-9.:-]+$/, 'must be a URL without a path, such as http://localhost:4443'),
+  ),
+  STORAGE_PATH: z._default(z.string(), '.data/store'),
 });
 
 /** What is wrong with variables that are right by themselves. */

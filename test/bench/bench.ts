@@ -3,14 +3,15 @@ import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { composed, coldInstance } from './composed.ts';
-import { type Figure, median, type Setting } from './figure.ts';
+import { type Figure, isReached, median, type Setting } from './figure.ts';
 import { firstManifests } from './first-manifest.ts';
 import { wholePulls } from './pulls.ts';
 import { base, redirect, warmManifest } from './requests.ts';
+import { start } from './start.ts';
 
 /** Measures, prints a table as it goes, and writes all figures as JSON. */
 
-const all = [base, warmManifest, redirect, ...firstManifests, composed, coldInstance, ...wholePulls];
+const all = [start, base, warmManifest, redirect, ...firstManifests, composed, coldInstance, ...wholePulls];
 
 const { values: options, positionals: names } = parseArgs({
   allowPositionals: true,
@@ -43,7 +44,7 @@ const figures: (Figure & { load: number | undefined })[] = [];
 try {
   const { cores, processor, load } = machine();
   print(`${cores} cores, ${processor ?? 'unknown'}, load ${load?.toFixed(2) ?? '?'}; medians of ${runs} runs\n`);
-  row('', 'measured', 'floor', 'ratio', 'memory');
+  row('', 'measured', 'floor', 'ratio', 'memory', 'best', 'bound');
   for (const benchmark of all) {
     if (names.length > 0 && !names.includes(benchmark.name)) continue;
     for (const figure of await benchmark.measure(setting)) {
@@ -61,8 +62,13 @@ const summary = figures.map((figure) => ({
   ...(figure.floor && { floor: { ...figure.floor, median: median(figure.floor.values) } }),
 }));
 await writeFile(options.out, `${JSON.stringify({ runs, ...machine(), figures: summary }, undefined, 2)}\n`);
+// A bound that was missed is a failure of the command.
+if (!figures.every(isReached)) process.exitCode = 1;
 
-function show({ name, unit, values, floor, peakMemoryBytes }: Figure): void {
+function show(figure: Figure): void {
+  const { name, unit, values, floor, peakMemoryBytes, atMost, atLeast } = figure;
+  const bound = atMost ?? atLeast;
+  const best = unit === 's' ? Math.min(...values) : Math.max(...values);
   const text = (value: number) => (unit === 's' ? `${value.toFixed(3)} s` : `${Math.round(value)}/s`);
   const measured = median(values);
   const least = floor && median(floor.values);
@@ -72,6 +78,8 @@ function show({ name, unit, values, floor, peakMemoryBytes }: Figure): void {
     least === undefined ? '' : text(least),
     least === undefined ? '' : (measured / least).toFixed(2),
     peakMemoryBytes === undefined ? '' : `${Math.round(peakMemoryBytes / 1e6)} MB`,
+    text(best),
+    bound === undefined ? '' : `${text(bound)}${isReached(figure) ? '' : ' MISSED'}`,
   );
 }
 

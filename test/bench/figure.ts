@@ -5,6 +5,10 @@ export interface Figure {
   readonly values: readonly number[];
   /** Measured in the same run. */
   readonly floor?: { readonly what: string; readonly values: readonly number[] };
+  /** What the best run has to reach, on a machine that does nothing else. */
+  readonly atMost?: number;
+  /** The same for a rate. */
+  readonly atLeast?: number;
   /** The most memory that was resident in the registry, in bytes. */
   readonly peakMemoryBytes?: number;
 }
@@ -28,6 +32,13 @@ export function median(values: readonly number[]): number {
   const [low, high] = [sorted[Math.ceil(middle) - 1], sorted[Math.floor(middle)]];
   if (low === undefined || high === undefined) throw new RangeError('nothing was measured');
   return (low + high) / 2;
+}
+
+/** Whether the best run has reached what it has to. Others only say how busy the machine was. */
+export function isReached({ values, atMost, atLeast }: Figure): boolean {
+  return (
+    (atMost === undefined || Math.min(...values) <= atMost) && (atLeast === undefined || Math.max(...values) >= atLeast)
+  );
 }
 
 /** Times what `work` takes, in seconds. */
