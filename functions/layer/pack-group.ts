@@ -12,14 +12,14 @@ import type { SharedWork } from './shared-work.ts';
 /** Store paths that were packed together, and the layer that they make in this order. */
 export interface PackedGroup {
   readonly members: readonly RecordedBlob<PackedPath>[];
-  /** Undefined when the store settled on another content of a member: join them. */
+  /** Undefined when they are to be joined: they were packed before, or the store settled on another content of a member. */
   readonly joined: JoinedLayer | undefined;
 }
 
 /**
  * Packs store paths one after the other, and makes the layer of them all on the way: nothing is read, inflated and
- * hashed a second time, as joining would. Undefined when one of them is packed already, or is being packed: then they
- * are packed each by itself, and joined.
+ * hashed a second time, as joining would. Where all are packed already, that is found. Undefined when some of them are, or
+ * are being packed: then they are packed each by itself, and joined.
  *
  * Who wants one of them meanwhile waits for this. It throws what packing throws.
  */
@@ -62,7 +62,7 @@ export function groupPacker(world: {
     const failure = Promise.withResolvers<never>();
     failure.promise.catch(() => undefined);
     try {
-      await layer.write(HEAD.gzip);
+      await layer.write(HEAD[packing.format]);
       for (const { path, at, before, packed } of members) {
         const one = packing.pack(placeOf(path.path, locationOf(path.path)), (piece) => layer.write(piece));
         const isRead = Promise.withResolvers<undefined>();
@@ -73,7 +73,7 @@ export function groupPacker(world: {
         await Promise.race([isRead.promise, failure.promise]);
       }
       const totals = await packing.end();
-      await layer.write(TAIL.gzip);
+      await layer.write(TAIL[packing.format]);
       const made = await Promise.all(publishing);
       const settled = await Promise.race([Promise.all(members.map(({ packed }) => packed.promise)), failure.promise]);
       if (settled.some(({ value }, index) => value.digest !== made[index]?.digest)) return undefined;
@@ -99,7 +99,11 @@ export function groupPacker(world: {
         packed: Promise.withResolvers<RecordedBlob<PackedPath>>(),
       })),
     );
-    if (isBusy() || members.some(({ before }) => before.isWhole)) return undefined;
+    const found = members.flatMap(({ at, before }) =>
+      before.kind === 'found' && before.isWhole ? [{ value: before.value, made: false, key: at.key }] : [],
+    );
+    if (found.length === members.length) return { members: found, joined: undefined };
+    if (isBusy() || found.length > 0) return undefined;
     signal?.throwIfAborted();
 
     // Until nobody wants any of them.

@@ -64,6 +64,14 @@ describe('a group of store paths', () => {
     assert.deepEqual(await createJoiner({ store, known, compressor })(members), { ...group?.joined, made: false });
   });
 
+  it('is found when all of it is packed, whatever was made of it', async () => {
+    const { packGroup, pack, used } = packerInto();
+    const single = await Promise.all(paths.map((path) => pack(path, { location: locationOf(path.path) })));
+    const group = await packGroup(paths, { locationOf: () => '/nowhere' });
+    assert.deepEqual(group, { members: single.map((one) => ({ ...one, made: false })), joined: undefined });
+    assert.deepEqual(used, { groups: 0, paths: 3 });
+  });
+
   it('is not packed when one of them is, or is being packed', async () => {
     const { pack, packGroup, store } = packerInto();
     const running = pack(closurePath('b'), { location: locationOf('b') });
