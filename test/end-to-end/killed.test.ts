@@ -16,7 +16,7 @@ const KILLS = 30;
 
 /** A moment to kill at, in milliseconds after the pulls began; spread over what a start and five builds take. */
 const moments = shuffled(
-  Array.from({ length: KILLS }, (_, index) => 50 + index * 100),
+  Array.from({ length: KILLS }, (_, index) => 50 + index * 60),
   30,
 );
 
