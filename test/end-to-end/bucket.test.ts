@@ -273,7 +273,7 @@ describe('a registry over a bucket', () => {
     const env = await withKey(bucket, debianPackages);
     await using first = await startRegistry(env);
     const cut = request(first.origin, 'GET', '/v2/shell/git/manifests/latest').catch(() => undefined);
-    const untilMs = Date.now() + 120_000;
+    const untilMs = Date.now() + 240_000;
     while (bucket.objects.names('layers/').length < 5) {
       assert.ok(Date.now() < untilMs, 'nothing was packed');
       await sleep(20);
