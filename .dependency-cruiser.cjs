@@ -1,5 +1,5 @@
 // The rooms of functions/ stand in one row; imports go only to the right.
-const rooms = ['web', 'http', 'access', 'upkeep', 'registry', 'builder', 'layer', 'nix', 'storage', 'oci'];
+const rooms = ['watch', 'web', 'http', 'access', 'upkeep', 'registry', 'builder', 'layer', 'nix', 'storage', 'oci'];
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {

@@ -1,13 +1,19 @@
 import type { Pages } from './http/page.ts';
 import type { PageWorld } from './web/page-world.ts';
 
-/** The pages, which are loaded when somebody first looks at one: a registry that is only pulled from never does. */
-export function composePages(world: PageWorld): Pages {
+/**
+ * The pages, which are loaded when somebody first looks at one: a registry that is only pulled from never does.
+ *
+ * @param folder of files in the place of the first page
+ */
+export function composePages(world: PageWorld, folder: string | undefined): Pages {
   let loading: Promise<Pages> | undefined;
 
   async function load(): Promise<Pages> {
     const { webPages } = await import('./web/pages.ts');
-    return webPages(world);
+    if (folder === undefined) return webPages(world);
+    const { staticFiles } = await import('./web/static-files.ts');
+    return webPages({ ...world, files: staticFiles(folder) });
   }
 
   return async (request) => {

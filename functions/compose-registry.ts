@@ -11,10 +11,11 @@ import { pins } from './builder/pins.ts';
 import { roomyMaker } from './builder/roomy-maker.ts';
 import { sharedBuilds } from './builder/share-build.ts';
 import { composePages } from './compose-pages.ts';
+import { composeCgroups } from './compose-cgroups.ts';
 import { composeRoom } from './compose-room.ts';
 import { composeStorage } from './compose-store.ts';
+import { composeWatch } from './compose-watch.ts';
 import type { Config } from './config.ts';
-import { audit } from './http/audit.ts';
 import { type Handler, handler } from './http/handler.ts';
 import { findCompressor } from './layer/find-compressor.ts';
 import { sharedLayerThreads } from './layer/layer-threads.ts';
@@ -83,7 +84,8 @@ export async function composeRegistry(
     config.access.policy.allow || config.access.policy.deny.length > 0
       ? packagePolicy(config.access.policy)
       : undefined;
-  const nix = { ...config.nix, admit: policy && admitBy(policy, ALWAYS) };
+  const cgroups = await composeCgroups(config.nix, log);
+  const nix = { ...config.nix, cgroups, admit: policy && admitBy(policy, ALWAYS) };
   const packages = packageFinder({ store, nix, expressions });
   const held = leases({ store, log });
   const room = await composeRoom(config.nix, log);
@@ -92,7 +94,14 @@ export async function composeRegistry(
   const maker = imageMaker({ store, known, compressor, threads, packages, leases: held, policy, planner });
   const { pinForMs, maxQueue, maxBuilds = availableParallelism() } = config.builder;
   const limits = { timeoutMs: config.nix.timeoutMs, maxBuilds, maxQueue, pinForMs };
-  const watched = builds({ shared: sharedBuilds(store), log });
+  const watch = composeWatch(config, { log, store, counts: () => watched.counts() });
+  const watched = builds({
+    shared: sharedBuilds(store),
+    log,
+    ended: (build, trace) => {
+      watch.buildEnded(build, trace);
+    },
+  });
   const images = imageBuilder({
     store,
     known,
@@ -120,10 +129,19 @@ export async function composeRegistry(
     gate,
     addresses: config.access.addresses,
     log,
-    audit: audit(log, config.project),
+    audit: watch.audit,
+    observe: (route, status) => {
+      watch.observe(route, status);
+    },
     readiness: ready,
     builds: perHour,
-    pages: composePages({ registry: answers, images, indexes, builds: watched, store, policy, budget: perHour }),
+    pages: composePages(
+      {
+        ...{ registry: answers, images, indexes, builds: watched, store, policy, budget: perHour },
+        metrics: () => watch.metrics(),
+      },
+      config.pages.folder,
+    ),
     publicOrigin: config.pages.publicOrigin,
     holdMs: config.builder.holdMs,
   });
@@ -135,10 +153,15 @@ export async function composeRegistry(
       signing: signer?.description,
       compression: compressor.name,
     },
-    warmUp: () => threads.warmUp(),
+    async warmUp() {
+      await threads.warmUp();
+      await watch.load();
+    },
     async stop() {
       ready.stop();
       await Promise.all([images.stop(), indexes.stop(), threads.started()]);
+      await watch.stop();
+      await cgroups?.close();
     },
   };
 }

@@ -18,6 +18,8 @@ export interface Config {
   readonly pages: PageSettings;
   /** The Google Cloud project that traces are in. */
   readonly project: string | undefined;
+  /** Where traces are sent; nowhere when undefined. */
+  readonly collector: string | undefined;
   /** At Google, logs are JSON; at a terminal they are lines for people. */
   readonly logFormat: 'json' | 'text';
 }
@@ -36,6 +38,7 @@ export class ConfigError extends Error {
 const variables = z.object({
   PORT: z._default(wholeNumber(1, 65535), 8080),
   GOOGLE_CLOUD_PROJECT: text,
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.optional(z.url({ protocol: /^https?$/, error: 'must be the URL of a collector' })),
   ...storageVariables.shape,
   ...packageVariables.shape,
   ...nixVariables.shape,
@@ -76,6 +79,7 @@ export function parseConfig(
     access: accessSettings(data),
     pages: pageSettings(data),
     project: data.GOOGLE_CLOUD_PROJECT,
+    collector: data.OTEL_EXPORTER_OTLP_ENDPOINT,
     logFormat: data.K_SERVICE === undefined && world.terminal ? 'text' : 'json',
   };
 }

@@ -31,6 +31,8 @@ export interface BuildLog {
 const MAX_LINE_CHARACTERS = 2_000;
 /** Characters of all lines that are kept while a build runs. */
 const MAX_LOG_CHARACTERS = 512 * 1024;
+/** What Nix says each time it realises something without a root, which no reader can do anything about. */
+const NOISE = "warning: you did not specify '--add-root'";
 /** What an empty line takes all the same. */
 const LINE_CHARACTERS = 32;
 
@@ -64,6 +66,10 @@ export function buildLog(): BuildLog {
   }
 
   function finishLine(): void {
+    if (current.startsWith(NOISE)) {
+      current = '';
+      return;
+    }
     const note = leftOut > 0 ? ` … (${leftOut} more characters)` : '';
     push(`${withoutPasswords(current)}${note}`);
     current = '';

@@ -11,6 +11,14 @@ export interface Asker {
   readonly reference: string;
   /** Undefined where there are no users. */
   readonly user?: string;
+  /** What in a trace its build belongs to. */
+  readonly trace?: TraceParent | undefined;
+}
+
+/** A span of a trace, in hexadecimal. */
+export interface TraceParent {
+  readonly traceId: string;
+  readonly spanId: string;
 }
 
 /** A build without its log, as its instance tells of it. */

@@ -1,7 +1,14 @@
 import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 import { type BuildLog, buildLog } from './build-log.ts';
-import { type Asker, type BuildRecord, type BuildSummary, type RecentBuild, summaryOf } from './build-record.ts';
+import {
+  type Asker,
+  type BuildRecord,
+  type BuildSummary,
+  type RecentBuild,
+  type TraceParent,
+  summaryOf,
+} from './build-record.ts';
 import { failureMessage } from './failure-message.ts';
 import type { ImageOutcome } from './outcome.ts';
 import type { SharedBuilds } from './share-build.ts';
@@ -62,6 +69,8 @@ interface Entry {
 export function builds(world: {
   readonly shared: SharedBuilds;
   readonly log: Pick<Logger, 'warn'>;
+  /** Is told of every build that was made here, or was to be. */
+  readonly ended?: (build: RecentBuild, trace: TraceParent | undefined) => void;
   readonly nowMs?: () => number;
 }): Builds {
   const { shared, nowMs = Date.now } = world;
@@ -82,7 +91,7 @@ export function builds(world: {
     return told.finally(() => telling.delete(told));
   }
 
-  function begin(id: string, asker: Asker, revision: string): RunningBuild {
+  function begin(id: string, { trace, ...asker }: Asker, revision: string): RunningBuild {
     const log = buildLog();
     const startedMs = nowMs();
     const entry: Entry = {
@@ -142,6 +151,7 @@ export function builds(world: {
         );
         close();
         ended.set(id, entry);
+        world.ended?.(entry.summary, trace);
         if (isTold || state !== 'made') tellNext(true);
       },
     };

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Logger } from 'pino';
 import type { ManifestOutcome } from '../registry/outcome.ts';
+import { type TraceContext, traceContextOf } from './trace-context.ts';
 
 /** Who asked for a manifest, for what and when. */
 export interface PullRequest {
@@ -17,7 +18,7 @@ export type Audit = (request: IncomingMessage, pull: PullRequest, outcome: Manif
 /** @param project the Google Cloud project that traces are in; a trace is named without it when undefined */
 export function audit(log: Pick<Logger, 'info'>, project?: string): Audit {
   return (request, { user, address, repository, reference, startedMs }, outcome) => {
-    const trace = traceOf(request);
+    const context = traceContextOf(request.headers);
     const isImage = outcome.kind === 'manifest';
     log.info(
       {
@@ -34,21 +35,18 @@ export function audit(log: Pick<Logger, 'info'>, project?: string): Audit {
           cache: outcome.from,
         }),
         durationMs: Math.round((performance.now() - startedMs) * 100) / 100,
-        ...(trace !== undefined && {
-          'logging.googleapis.com/trace': project === undefined ? trace : `projects/${project}/traces/${trace}`,
-        }),
+        ...(context && traceFields(context, project)),
       },
       'pull',
     );
   };
 }
 
-/** The trace that Google's front end (X-Cloud-Trace-Context) or a client (W3C Trace Context) put a request in. */
-function traceOf({ headers }: IncomingMessage): string | undefined {
-  const google = headers['x-cloud-trace-context'];
-  const trace = typeof google === 'string' ? /^([0-9a-f]{32})(?:\/|;|$)/i.exec(google)?.[1] : undefined;
-  const { traceparent } = headers;
-  return trace ?? (typeof traceparent === 'string' ? TRACEPARENT.exec(traceparent)?.[1] : undefined);
+/** Cloud Logging's names (LogEntry, "Structured logging: special fields"). */
+function traceFields({ traceId, spanId, isSampled }: TraceContext, project: string | undefined) {
+  return {
+    'logging.googleapis.com/trace': project === undefined ? traceId : `projects/${project}/traces/${traceId}`,
+    ...(spanId !== undefined && { 'logging.googleapis.com/spanId': spanId }),
+    'logging.googleapis.com/trace_sampled': isSampled,
+  };
 }
-
-const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/;

@@ -28,6 +28,7 @@ import { originOf } from './public-origin.ts';
 import { buildFailedHopAnswer, hopAnswer, isBuildFailure } from './pull-redirect.ts';
 import { bringsBody } from './request-body.ts';
 import { type Route, route } from './route.ts';
+import { traceContextOf } from './trace-context.ts';
 
 /** containerd and skopeo follow at most this many redirects of one request. */
 const LAST_HOP = 9;
@@ -59,6 +60,8 @@ export function handler(world: {
   readonly pages?: Pages | undefined;
   /** Where this registry is reached; what the client says when absent. */
   readonly publicOrigin?: string | undefined;
+  /** Is told of every answer. */
+  readonly observe?: ((route: Route['kind'], status: number) => void) | undefined;
   /** How long a pull waits for its image before it is sent on, in milliseconds. */
   readonly holdMs: number;
 }): Handler {
@@ -81,7 +84,12 @@ export function handler(world: {
     const isLast = hints.buildFailed || hints.hop >= LAST_HOP;
     const holdMs = isLast ? undefined : world.holdMs;
     const budget = builds && { take: () => builds.take(from.user ?? from.address) };
-    const asker = { repository, reference, ...(from.user !== undefined && { user: from.user }) };
+    const trace = traceContextOf(request.headers);
+    const asker = {
+      ...{ repository, reference },
+      ...(from.user !== undefined && { user: from.user }),
+      ...(trace?.spanId !== undefined && { trace: { traceId: trace.traceId, spanId: trace.spanId } }),
+    };
     const resolving = registry.resolveManifest(repository, reference, { signal: from.signal, holdMs, budget, asker });
     return resolving instanceof Promise ? resolving.then(answer) : answer(resolving);
 
@@ -174,8 +182,10 @@ export function handler(world: {
     });
     const { signal } = gone;
     try {
-      const answering = guardedAnswerTo(request, route(request.method ?? 'GET', target), signal);
+      const at = route(request.method ?? 'GET', target);
+      const answering = guardedAnswerTo(request, at, signal);
       const answer = answering instanceof Promise ? await answering : answering;
+      world.observe?.(at.kind, answer.status);
       await send(request, response, answer, signal);
     } catch (error) {
       if (signal.aborted) return; // Nobody is there to be told.

@@ -28,7 +28,14 @@ export async function closureOf(
   let stdout: string;
   try {
     const flags = ['--extra-experimental-features', 'nix-command', 'path-info', '--json', '--recursive'];
-    stdout = await run('nix', [...flags, ...paths], { ...call, env: nix.environment, user: nix.user });
+    stdout = await run('nix', [...flags, ...paths], {
+      ...call,
+      // What is not there is no failure, and nobody is to read of it.
+      onStderr: undefined,
+      env: nix.environment,
+      user: nix.user,
+      cgroups: nix.cgroups,
+    });
   } catch (error) {
     if (
       error instanceof ProcessError &&

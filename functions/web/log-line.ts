@@ -42,5 +42,8 @@ export function logPieces(line: string): readonly LogPiece[] {
 }
 
 export function logLine(line: string): Html {
-  return html`${logPieces(line).map(([text, look]) => (look === undefined ? text : html`<span class="${look}">${text}</span>`))} `;
+  const pieces = logPieces(line).map(([text, look]) =>
+    look === undefined ? text : html`<span class="${look}">${text}</span>`,
+  );
+  return html`${pieces}${'\n'}`;
 }
