@@ -3,7 +3,7 @@ import { oneOf, wholeNumber } from './variable.ts';
 
 /** How images are made. */
 export interface BuilderSettings {
-  readonly compression: 'igzip' | 'zlib';
+  readonly compression: 'igzip' | 'zlib' | 'zstd';
   /** Most layers of an image. */
   readonly maxLayers: number;
   /** Where it says how popular packages are, which decides what shares a layer. */
@@ -21,7 +21,7 @@ export interface BuilderSettings {
 }
 
 export const builderVariables = z.object({
-  NIXERY_COMPRESSION: z._default(oneOf(['igzip', 'zlib']), 'igzip'),
+  NIXERY_COMPRESSION: z._default(oneOf(['igzip', 'zlib', 'zstd']), 'igzip'),
   // Docker's overlay driver takes 128 layers, of which it keeps some.
   NIXERY_LAYERS: z._default(wholeNumber(4, 100), 100),
   NIX_POPULARITY_URL: z.optional(

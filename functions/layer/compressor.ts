@@ -1,5 +1,8 @@
 /** What the setting `NIXERY_COMPRESSION` can be. */
-export type CompressorName = 'igzip' | 'zlib';
+export type CompressorName = 'igzip' | 'zlib' | 'zstd';
+
+/** What a layer is compressed as. In both formats what is joined is one whole when each part is. */
+export type LayerFormat = 'gzip' | 'zstd';
 
 /** Who compressed: equal names, equal input, equal bytes. It is a part of the keys. */
 export interface CompressorIdentity {
@@ -10,10 +13,10 @@ export interface CompressorIdentity {
   readonly architecture: string;
 }
 
-/** Makes gzip members, and reads those that it made. */
+/** Makes members of layers, and reads those that it made: gzip members (RFC 1952) or frames of zstd (RFC 8878). */
 export interface Compressor extends CompressorIdentity {
   /**
-   * One gzip member with a header that is always the same. The bytes do not depend on how the input is cut into
+   * One member with a header that is always the same. The bytes do not depend on how the input is cut into
    * chunks, on the time, or on how fast anyone reads or writes.
    *
    * @param input each of its chunks is valid only until the next is asked for
@@ -23,7 +26,7 @@ export interface Compressor extends CompressorIdentity {
   compress(input: Chunks): AsyncGenerator<Buffer, void, void>;
 
   /**
-   * What one gzip member that `compress` made holds. All was checked when the generator has returned.
+   * What one member that `compress` made holds. All was checked when the generator has returned.
    *
    * @param member each of its chunks is valid only until the next is asked for
    * @returns chunks that are valid only until the next is asked for
@@ -33,6 +36,11 @@ export interface Compressor extends CompressorIdentity {
 }
 
 export type Chunks = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+
+/** What the compressor of this name makes. */
+export function formatOf(name: CompressorName): LayerFormat {
+  return name === 'zstd' ? 'zstd' : 'gzip';
+}
 
 /** The four names alone. */
 export function compressorIdentity({ name, version, level, architecture }: CompressorIdentity): {

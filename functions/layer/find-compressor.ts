@@ -1,6 +1,7 @@
 import type { Compressor, CompressorName } from './compressor.ts';
 import { igzipCompressor } from './igzip.ts';
 import { zlibCompressor } from './zlib-compressor.ts';
+import { zstdCompressor } from './zstd-compressor.ts';
 
 /**
  * The compressor that a setting names. It is never chosen by what is there, since it decides every digest.
@@ -13,6 +14,8 @@ export function findCompressor(name: CompressorName): Compressor {
       return igzipCompressor();
     case 'zlib':
       return zlibCompressor();
+    case 'zstd':
+      return zstdCompressor();
     default:
       throw new RangeError(`no such compressor: ${String(name satisfies never)}`);
   }

@@ -1,11 +1,10 @@
+import type { LayerFormat } from './compressor.ts';
 import { storedMember } from './gzip-member.ts';
 import { END_OF_ARCHIVE, tarHeader } from './tar.ts';
+import { storedFrame } from './zstd-frame.ts';
 
 /** A part of a layer: the same bytes as the archive has them and as the blob has them. */
-export interface LayerPart {
-  readonly tar: Buffer;
-  readonly gzip: Buffer;
-}
+export type LayerPart = Readonly<Record<'tar' | LayerFormat, Buffer>>;
 
 /** Version of what stands around the members of a layer; a part of the keys of all that is made with it. */
 export const FRAME_VERSION = 1;
@@ -22,5 +21,5 @@ export const HEAD: LayerPart = part(
 export const TAIL: LayerPart = part(END_OF_ARCHIVE);
 
 function part(tar: Buffer): LayerPart {
-  return { tar, gzip: storedMember(tar) };
+  return { tar, gzip: storedMember(tar), zstd: storedFrame(tar) };
 }

@@ -4,6 +4,7 @@ import { packing, type Packing, type StorePathPlace } from './packing.ts';
 
 /** Store paths that are packed one after the other, in one thread, and hashed as one layer at the same time. */
 export interface GroupPacking {
+  readonly format: LayerJob['format'];
   /**
    * The next path; the one before has been read to its end.
    *
@@ -29,6 +30,7 @@ export function groupPacking(job: LayerJob): GroupPacking {
     },
   };
   return {
+    format: job.format,
     pack: (place, member) => packing(ordered, place, member),
     async end() {
       const { totals } = await ordered.ask({ kind: 'group-end' }, 'hashed');

@@ -5,7 +5,7 @@ import type { BlobStore } from '../storage/blob-store.ts';
 import type { KnownBlobs } from '../storage/known-blobs.ts';
 import type { Leases } from '../storage/leases.ts';
 import type { ObjectKey } from '../storage/object-key.ts';
-import type { Compressor } from './compressor.ts';
+import { type Compressor, formatOf } from './compressor.ts';
 import { BlobGoneError, createJoiner, type JoinedLayer, type Layer } from './join.ts';
 import type { LayerThreads } from './layer-threads.ts';
 import { createPacker } from './pack.ts';
@@ -94,6 +94,7 @@ export function createLayerMaker(into: {
   readonly planner?: LayerPlanner | undefined;
 }): LayerMaker {
   const { planner = layerPlanner() } = into;
+  const mediaType = formatOf(into.compressor.name) === 'zstd' ? MediaType.layerZstd : MediaType.layerGzip;
   const limit = weightedLimit(MAX_BYTES_IN_FLIGHT);
   const packer = createPacker(into);
   const joiner = createJoiner(into);
@@ -179,7 +180,7 @@ export function createLayerMaker(into: {
     const now = [...packed.values()].filter(({ made }) => made).map(({ value }) => value);
     return {
       layers: layers.map(({ digest, sizeBytes, diffId }) => ({
-        descriptor: { mediaType: MediaType.layerGzip, digest, size: sizeBytes },
+        descriptor: { mediaType, digest, size: sizeBytes },
         diffId,
       })),
       sources: {

@@ -5,7 +5,7 @@ import { blobKey, type KnownBlobs } from '../storage/known-blobs.ts';
 import { type ObjectKey, objectKey } from '../storage/object-key.ts';
 import { keyHash } from '../storage/record.ts';
 import { bytesSchema, digestSchema } from './digest-schema.ts';
-import type { CompressorIdentity } from './compressor.ts';
+import { type CompressorIdentity, formatOf, type LayerFormat } from './compressor.ts';
 import { FRAME_VERSION, HEAD, TAIL } from './frame.ts';
 import type { TarTotals } from './layer-messages.ts';
 import { type LayerThreads, sharedLayerThreads } from './layer-threads.ts';
@@ -78,6 +78,7 @@ export function createJoiner(into: {
 }): Joiner {
   const { store, known, compressor, threads = sharedLayerThreads(compressor.name) } = into;
   const share = sharedWork<RecordedBlob<Layer>>();
+  const format = formatOf(compressor.name);
 
   return async (paths, { signal } = {}) => {
     const [first, ...others] = paths;
@@ -85,7 +86,7 @@ export function createJoiner(into: {
     if (others.length === 0) return { value: first, made: false };
     const at = joinedPathsAt({ store, known }, paths);
     const joinOnce = (stop: AbortSignal): Promise<RecordedBlob<Layer>> =>
-      findOrMake(at, () => join({ store, known, threads }, paths, stop), { signal: stop });
+      findOrMake(at, () => join({ store, known, threads, format }, paths, stop), { signal: stop });
     return share(at.key, joinOnce, { signal });
   };
 }
@@ -109,16 +110,17 @@ async function join(
     readonly store: BlobStore;
     readonly known: KnownBlobs;
     readonly threads: Pick<LayerThreads, 'inflate'>;
+    readonly format: LayerFormat;
   },
   paths: readonly PackedPath[],
   signal: AbortSignal,
 ): Promise<JoinedPaths> {
-  const { store, known, threads } = world;
+  const { store, known, threads, format } = world;
   const inflation = await threads.inflate({ signal });
 
   /** What goes into the store, inflated on its way. */
   async function* layer(): AsyncGenerator<Buffer, void, void> {
-    yield HEAD.gzip;
+    yield HEAD[format];
     for (const path of paths) {
       for await (const chunk of member(path)) {
         await inflation.write(chunk);
@@ -126,7 +128,7 @@ async function join(
       }
       await inflation.endMember();
     }
-    yield TAIL.gzip;
+    yield TAIL[format];
   }
   async function* member({ digest, memberOffset, memberBytes }: PackedPath): AsyncGenerator<Buffer, void, void> {
     const range = { start: memberOffset, end: memberOffset + memberBytes - 1 };

@@ -4,6 +4,7 @@ import { errorOf } from './thread-error.ts';
 
 /** What one caller does with a thread. */
 export interface LayerJob {
+  readonly format: LayerThread['format'];
   readonly windows: LayerThread['windows'];
   /**
    * @throws the error that the thread met, of its class; the reason of the signal; Error when the thread has ended or the
@@ -54,6 +55,7 @@ export function layerJob(thread: LayerThread, signal: AbortSignal | undefined, g
 
   signal?.addEventListener('abort', cancel, { once: true });
   return {
+    format: thread.format,
     windows: thread.windows,
     ask,
     done: release,

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import type { CompressorName } from './compressor.ts';
+import { type CompressorName, formatOf, type LayerFormat } from './compressor.ts';
 import {
   type LayerReply,
   type LayerRequest,
@@ -10,6 +10,8 @@ import {
 
 /** One thread that packs store paths and inflates layers, seen from outside. */
 export interface LayerThread {
+  /** Of the members that it makes and reads. */
+  readonly format: LayerFormat;
   readonly windows: LayerThreadStart['windows'];
   /** Resolves when it has started, or has ended instead. */
   readonly started: Promise<void>;
@@ -62,6 +64,7 @@ export function startLayerThread(entry: URL, compressor: CompressorName): LayerT
   });
 
   return {
+    format: formatOf(compressor),
     windows: start.windows,
     started,
     get alive() {

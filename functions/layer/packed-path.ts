@@ -7,7 +7,7 @@ import { objectKey } from '../storage/object-key.ts';
 import { keyHash } from '../storage/record.ts';
 import { type CompressorIdentity, compressorIdentity } from './compressor.ts';
 import { bytesSchema, digestSchema } from './digest-schema.ts';
-import { FRAME_VERSION, HEAD } from './frame.ts';
+import { FRAME_VERSION } from './frame.ts';
 import type { Packing, StorePathPlace } from './packing.ts';
 import { publishBlob } from './publish-blob.ts';
 import type { RecordedBlobAt } from './recorded-blob.ts';
@@ -71,7 +71,7 @@ export async function publishPacked(store: BlobStore, packing: Packing, signal: 
     ...blob,
     diffId: digestFromHex(sha256),
     uncompressedBytes,
-    memberOffset: HEAD.gzip.length,
+    memberOffset: packing.memberOffset,
     memberBytes,
   };
 }

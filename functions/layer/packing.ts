@@ -12,6 +12,8 @@ export interface StorePathPlace {
 
 /** A store path's layer on its way: head, member and tail, once. */
 export interface Packing extends AsyncIterable<Buffer> {
+  /** Where the path's member begins in it. */
+  readonly memberOffset: number;
   /** @throws Error before all was read */
   totals(): PackTotals;
   /** Ends it, wherever it is. */
@@ -42,8 +44,9 @@ export function packing(
   let next = ask({ kind: 'pack', name, location, ofGroup: group !== undefined });
 
   return {
+    memberOffset: HEAD[job.format].length,
     async *[Symbol.asyncIterator]() {
-      for (let head = [HEAD.gzip]; ; head = []) {
+      for (let head = [HEAD[job.format]]; ; head = []) {
         const piece = await next;
         const bytes = Buffer.from(job.windows[piece.window], 0, piece.bytes);
         if (piece.totals === undefined) {
@@ -54,7 +57,7 @@ export function packing(
         } else {
           ({ totals } = piece);
           // In memory of its own, so that the thread need not wait until the end is written.
-          const end = Buffer.concat([...head, bytes, TAIL.gzip]);
+          const end = Buffer.concat([...head, bytes, TAIL[job.format]]);
           if (group === undefined) job.done();
           else await group(bytes);
           yield end;

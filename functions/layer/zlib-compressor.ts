@@ -1,8 +1,7 @@
-import type { Transform } from 'node:stream';
 import { createGunzip, createGzip } from 'node:zlib';
-import type { Chunks, Compressor } from './compressor.ts';
+import type { Compressor } from './compressor.ts';
 import { CompressorError } from './compressor-error.ts';
-import { feed } from './feed.ts';
+import { through } from './through.ts';
 
 /**
  * Of the closure of `shell/git` (167 MB), level 1 makes 63.5 MB at 107 MB/s, 4 makes 59.5 at 79, 6 makes 58.1 at 43 and 9
@@ -34,16 +33,4 @@ export function zlibCompressor(): Compressor {
       }
     },
   };
-}
-
-async function* through(stream: Transform, input: Chunks): AsyncGenerator<Buffer, void, void> {
-  const fed = feed(stream, input).catch((error: unknown) => {
-    stream.destroy(error instanceof Error ? error : new Error(String(error)));
-  });
-  try {
-    for await (const chunk of stream) yield chunk as Buffer;
-  } finally {
-    stream.destroy();
-    await fed;
-  }
 }

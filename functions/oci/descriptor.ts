@@ -6,6 +6,7 @@ export const MediaType = {
   index: 'application/vnd.oci.image.index.v1+json',
   config: 'application/vnd.oci.image.config.v1+json',
   layerGzip: 'application/vnd.oci.image.layer.v1.tar+gzip',
+  layerZstd: 'application/vnd.oci.image.layer.v1.tar+zstd',
 } as const;
 
 /** A reference to a blob: what it is, its address and its length (image-spec, descriptor.md). */

@@ -2,9 +2,11 @@ import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { createGunzip } from 'node:zlib';
+import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { LRUCache } from 'lru-cache';
 import { written } from '../layer/feed.ts';
+import { ZSTD_MAGIC } from '../layer/zstd-frame.ts';
+import { cutIntoFrames } from '../layer/zstd-frames.ts';
 import { type Digest, digestFromHex } from '../oci/digest.ts';
 import type { BlobStore, Generation, IoOptions } from '../storage/blob-store.ts';
 import { blobKey } from '../storage/known-blobs.ts';
@@ -16,7 +18,7 @@ export interface BlobFacts {
   /** What reading it gave; absent when it was not read. */
   readonly content?: {
     readonly digest: Digest;
-    /** Undefined when it is not gzip from its start to its end. */
+    /** Undefined when it is neither gzip nor zstd from its start to its end. */
     readonly inflated: { readonly digest: Digest; readonly sizeBytes: number } | undefined;
   };
 }
@@ -58,19 +60,21 @@ export function blobInspector(store: BlobStore, deep: boolean): BlobInspector {
 /** Both digests of a blob, in one reading. */
 async function read(stream: Readable): Promise<NonNullable<BlobFacts['content']>> {
   const whole = createHash('sha256');
-  const inflation = inflate();
+  let inflation: ReturnType<typeof inflate> | undefined;
   for await (const chunk of stream as AsyncIterable<Buffer>) {
     whole.update(chunk);
+    inflation ??= inflate(chunk.length >= 4 && chunk.readUInt32LE() === ZSTD_MAGIC);
     await inflation.write(chunk);
   }
-  return { digest: digestFromHex(whole.digest('hex')), inflated: await inflation.end() };
+  return { digest: digestFromHex(whole.digest('hex')), inflated: await inflation?.end() };
 }
 
-/** Inflates what is written to it, for as long as that is gzip: configs are none, nor are damaged layers. */
-function inflate() {
+/** Inflates what is written to it, for as long as that can be: configs cannot, nor can damaged layers. */
+function inflate(isZstd: boolean) {
   const hash = createHash('sha256');
   let sizeBytes = 0;
-  const gunzip = createGunzip();
+  const inflater = isZstd ? createZstdDecompress() : createGunzip();
+  const cut = isZstd ? cutIntoFrames() : (chunk: Buffer): readonly Buffer[] => [chunk];
   const sink = new Writable({
     write(chunk: Buffer, _encoding, callback) {
       hash.update(chunk);
@@ -78,19 +82,21 @@ function inflate() {
       callback();
     },
   });
-  const isGzip = pipeline(gunzip, sink).then(
+  const isWhole = pipeline(inflater, sink).then(
     () => true,
     () => false, // What is wrong with the bytes is of no interest beside that.
   );
   return {
     async write(chunk: Buffer): Promise<void> {
-      if (gunzip.destroyed) return;
-      // Its failure is what `isGzip` tells.
-      await written(gunzip, chunk).catch(() => undefined);
+      for (const piece of cut(chunk)) {
+        if (inflater.destroyed) return;
+        // Its failure is what `isWhole` tells.
+        await written(inflater, piece).catch(() => undefined);
+      }
     },
     async end(): Promise<NonNullable<BlobFacts['content']>['inflated']> {
-      if (!gunzip.destroyed) gunzip.end();
-      return (await isGzip) ? { digest: digestFromHex(hash.digest('hex')), sizeBytes } : undefined;
+      if (!inflater.destroyed) inflater.end();
+      return (await isWhole) ? { digest: digestFromHex(hash.digest('hex')), sizeBytes } : undefined;
     },
   };
 }

@@ -20,7 +20,7 @@ export function wrongWithBlob(expected: ExpectedBlob, facts: BlobFacts | undefin
   if (content === undefined) return wrong;
   if (content.digest !== digest) wrong.push(`${digest} has other content: ${content.digest}`);
   if (diffId === undefined) return wrong;
-  if (content.inflated === undefined) return [...wrong, `${digest} is no gzip`];
+  if (content.inflated === undefined) return [...wrong, `${digest} is neither gzip nor zstd`];
   if (content.inflated.digest !== diffId) {
     wrong.push(`${digest} has the diffID ${content.inflated.digest} and not ${diffId}`);
   }

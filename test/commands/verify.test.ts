@@ -95,7 +95,7 @@ describe('verifying a store', () => {
     assert.deepEqual(await problemsOf(store), []);
     const problems = await problemsOf(store, { deep: true });
     assert.equal(problems.length, 3);
-    for (const { wrong } of problems) assert.match(wrong.join(), /has other content: .*is no gzip/);
+    for (const { wrong } of problems) assert.match(wrong.join(), /has other content: .*is neither gzip nor zstd/);
   });
 
   it('finds a diffID that is another', async () => {

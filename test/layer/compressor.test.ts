@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { crc32, gunzipSync, gzipSync } from 'node:zlib';
+import { crc32, gunzipSync, gzipSync, zstdDecompressSync } from 'node:zlib';
 import type { Chunks, Compressor } from '../../functions/layer/compressor.ts';
 import { CompressorError } from '../../functions/layer/compressor-error.ts';
 import { findCompressor } from '../../functions/layer/find-compressor.ts';
 import { storedMember } from '../../functions/layer/gzip-member.ts';
+import { storedFrame } from '../../functions/layer/zstd-frame.ts';
 import { sha256 } from './fixture.ts';
 
 /** Looks random and is always the same; half of it can be compressed. */
@@ -38,9 +39,10 @@ const compressed = (compressor: Compressor, chunks: Chunks): Promise<Buffer> => 
 
 const KIB = 1024;
 
-for (const name of ['igzip', 'zlib'] as const) {
+for (const name of ['igzip', 'zlib', 'zstd'] as const) {
   describe(`${name} as a compressor`, () => {
     const compressor = findCompressor(name);
+    const decompressed = (bytes: Buffer): Buffer => (name === 'zstd' ? zstdDecompressSync(bytes) : gunzipSync(bytes));
 
     it('makes the same bytes however the input is cut, and whenever', async () => {
       for (const length of [0, 1, 256 * KIB - 1, 256 * KIB, 256 * KIB + 1, 3_000_000]) {
@@ -54,7 +56,8 @@ for (const name of ['igzip', 'zlib'] as const) {
         const output = await compressed(compressor, [input]);
         digests.add(sha256(output));
         assert.equal(digests.size, 1, `${length} bytes`);
-        assert.ok(gunzipSync(output).equals(input));
+        assert.ok(decompressed(output).equals(input));
+        if (name === 'zstd') continue;
         assert.equal(output.toString('hex', 4, 8), '00000000', 'no time');
         assert.equal(output[3], 0, 'no name');
       }
@@ -66,7 +69,7 @@ for (const name of ['igzip', 'zlib'] as const) {
       for (const input of inputs) alone.push(await compressed(findCompressor(name), [input]));
       const outputs = await Promise.all(inputs.map((input) => compressed(compressor, cut(input, 50_000))));
       inputs.forEach((input, index) => {
-        assert.ok(gunzipSync(outputs[index] ?? '').equals(input));
+        assert.ok(decompressed(outputs[index] ?? Buffer.of()).equals(input));
         assert.ok(outputs[index]?.equals(alone[index] ?? Buffer.of()));
       });
     });
@@ -153,6 +156,15 @@ describe('igzip', () => {
       const length = (await compressed(igzip, [input])).length;
       assert.ok(length < 1.3 * gzipSync(input, { level: 1 }).length + 100, `${length} bytes`);
     }
+  });
+});
+
+describe('storedFrame', () => {
+  it('is zstd for the bytes that it was given', () => {
+    for (const length of [0, 1, 1536, 131_072]) {
+      assert.ok(zstdDecompressSync(storedFrame(sample(length))).equals(sample(length)));
+    }
+    assert.throws(() => storedFrame(Buffer.alloc(131_073)), RangeError);
   });
 });
 
