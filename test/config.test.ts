@@ -148,7 +148,7 @@ describe('the configuration', () => {
   it('gives another user that Nix runs as a home of its own', () => {
     const env = { PATH: '/bin', HOME: '/root', XDG_CACHE_HOME: '/root/cache', NIXERY_NIX_USER: 'nix' };
     const { environment, user, cacheFolder } = parse(env).nix;
-    assert.deepEqual(user, { name: 'nix', group: 'nix' });
+    assert.deepEqual(user, { name: 'nix', group: 'nix', maxProcesses: 4 * 2048 });
     assert.deepEqual(environment, { PATH: '/bin', USER: 'nix', HOME: '/nix/home', TMPDIR: '/nix/home/tmp' });
     assert.equal(cacheFolder, '/nix/home/.cache/nixery-run');
     assert.equal(parse({ ...env, NIXERY_NIX_HOME: '/elsewhere' }).nix.environment['HOME'], '/elsewhere');
@@ -157,6 +157,13 @@ describe('the configuration', () => {
       problemsOf({ NIXERY_NIX_USER: '-x', NIXERY_NIX_HOME: 'a' }),
       /NIXERY_NIX_USER must[^]*NIXERY_NIX_HOME/,
     );
+  });
+
+  it('bounds what one call of Nix takes', () => {
+    assert.deepEqual(parse({}).nix.processLimits, { processes: 2048, memoryBytes: undefined });
+    const env = { NIXERY_BUILD_PROCESSES: '100', NIXERY_BUILD_MEMORY_MB: '512' };
+    assert.deepEqual(parse(env).nix.processLimits, { processes: 100, memoryBytes: 512 * 1024 * 1024 });
+    assert.match(problemsOf({ NIXERY_BUILD_PROCESSES: '3' }), /NIXERY_BUILD_PROCESSES must be at least 64/);
   });
 
   it('adds binary caches to what else Nix is told', () => {

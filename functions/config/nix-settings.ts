@@ -1,6 +1,7 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod/mini';
+import type { ProcessLimits } from '../nix/cgroups.ts';
 import type { ProcessUser } from '../nix/process-user.ts';
 import { blankList, matching, oneOf, text, wholeNumber } from './variable.ts';
 
@@ -14,6 +15,8 @@ export interface NixSettings {
   readonly environment: Readonly<Record<string, string>>;
   /** Address space of one evaluation, in bytes. */
   readonly evaluationMemoryBytes: number;
+  /** What the processes of one call of Nix may take together, where the system has control groups. */
+  readonly processLimits: ProcessLimits;
   /** Whether an evaluation may build, and read what it built. */
   readonly importFromDerivation: 'allow' | 'refuse';
   /** Where repositories without files are kept, to look up commits. */
@@ -31,10 +34,15 @@ const NIX_ENVIRONMENT = [
   ...['http_proxy', 'https_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'ALL_PROXY', 'all_proxy'],
 ] as const;
 
+/** Nix's user has the processes of all builds together: those of as many at their limit. */
+const NIX_USERS_BUILDS = 4;
+
 export const nixVariables = z.object({
   NIX_BUILDER: text,
   NIX_TIMEOUT: z._default(wholeNumber(1, 86_400), 600),
   NIX_EVAL_MEMORY: z._default(wholeNumber(256, 1_048_576), 2048),
+  NIXERY_BUILD_PROCESSES: z._default(wholeNumber(64, 1_000_000), 2048),
+  NIXERY_BUILD_MEMORY_MB: z.optional(wholeNumber(64, 16_777_216)),
   NIX_IMPORT_FROM_DERIVATION: z._default(oneOf(['allow', 'refuse']), 'refuse'),
   NIXERY_NIX_USER: z.optional(matching(/^[a-z_][a-z0-9_-]{0,31}$/, 'must be the name of a user')),
   NIXERY_NIX_HOME: z._default(matching(/^\//, 'must be an absolute path'), '/nix/home'),
@@ -66,6 +74,10 @@ export function nixSettings(
     expressions: resolve(data.NIX_BUILDER ?? join(programFolder, 'nix')),
     timeoutMs: data.NIX_TIMEOUT * 1000,
     evaluationMemoryBytes: data.NIX_EVAL_MEMORY * 1024 * 1024,
+    processLimits: {
+      processes: data.NIXERY_BUILD_PROCESSES,
+      memoryBytes: data.NIXERY_BUILD_MEMORY_MB && data.NIXERY_BUILD_MEMORY_MB * 1024 * 1024,
+    },
     importFromDerivation: data.NIX_IMPORT_FROM_DERIVATION,
     ...nixSurroundings(set, data),
   };
@@ -84,7 +96,10 @@ function nixSurroundings(
   return {
     environment: nixEnvironment({ ...own, ...(settings.length > 0 && { NIX_CONFIG: settings.join('\n') }) }),
     cacheFolder: join(own['XDG_CACHE_HOME'] ?? join(own['HOME'] ?? homedir(), '.cache'), 'nixery-run'),
-    user: name === undefined ? undefined : { name, group: name },
+    user:
+      name === undefined
+        ? undefined
+        : { name, group: name, maxProcesses: NIX_USERS_BUILDS * data.NIXERY_BUILD_PROCESSES },
     storeLimitBytes: limitMb === undefined ? undefined : limitMb * 1024 * 1024,
   };
 }

@@ -26,6 +26,6 @@ export function evaluate(
       ...['--eval', '--read-write-mode', ...flags, ...confined, ...building, ...open, `${nix.expressions}/${file}`],
       ...['--argstr', 'request', JSON.stringify(request)],
     ],
-    { ...call, env: nix.environment, user: nix.user, memoryBytes: nix.evaluationMemoryBytes },
+    { ...call, env: nix.environment, user: nix.user, cgroups: nix.cgroups, memoryBytes: nix.evaluationMemoryBytes },
   );
 }

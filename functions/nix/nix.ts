@@ -1,3 +1,4 @@
+import type { Cgroups } from './cgroups.ts';
 import type { ProcessUser } from './process-user.ts';
 import type { RunOptions } from './process.ts';
 import type { BuildRoom } from './store-room.ts';
@@ -21,6 +22,8 @@ export interface Nix {
   readonly environment: Readonly<Record<string, string>>;
   /** Who Nix runs as; this process's own user when absent. */
   readonly user?: ProcessUser | undefined;
+  /** Where each of its processes is held, with all that it starts; nowhere in particular when absent. */
+  readonly cgroups?: Cgroups | undefined;
   /** Address space of one evaluation, in bytes; without limit when absent. */
   readonly evaluationMemoryBytes?: number;
   /** Whether an evaluation may build, and read what it built. Refused when absent: what is denied would be built. */

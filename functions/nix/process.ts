@@ -1,5 +1,7 @@
 import { execa, ExecaError } from 'execa';
-import { asUser, type ProcessUser } from './process-user.ts';
+import type { Cgroups } from './cgroups.ts';
+import { LAUNCH_NOT_FOUND, launched } from './process-launch.ts';
+import type { ProcessUser } from './process-user.ts';
 import { withoutPasswords } from './without-passwords.ts';
 
 /** How a process ended when it did not end well. */
@@ -49,20 +51,23 @@ export interface RunOptions {
   readonly onStderr?: ((chunk: Buffer) => void) | undefined;
   /** Who it runs as; this process's own user when absent. */
   readonly user?: ProcessUser | undefined;
+  /** Where a group for it, and all that it starts, is made; in this process's own group when absent. */
+  readonly cgroups?: Cgroups | undefined;
 }
 
 /**
  * Runs a program to its end and gives what it printed. Both pipes are drained all the time, whatever it prints. An
- * abort or a timeout ends its whole process group: SIGTERM first, SIGKILL five seconds later.
+ * abort or a timeout ends its whole process group: SIGTERM first, SIGKILL five seconds later. What is left in its control
+ * group at its end is ended as well, and it dies with this process.
  *
  * @throws ProcessError when it does not exit with 0
  */
 export async function run(command: string, args: readonly string[], options: RunOptions): Promise<string> {
   const tail = logTail();
+  const cgroup = await options.cgroups?.create();
+  let removed: Promise<void> | undefined;
   try {
-    const bounded: [string, readonly string[]] =
-      options.memoryBytes === undefined ? [command, args] : limited(command, args, options.memoryBytes);
-    const [file, fileArgs] = options.user === undefined ? bounded : asUser(options.user, ...bounded);
+    const [file, fileArgs] = launched(command, args, { ...options, cgroup });
     const subprocess = execa(file, fileArgs, {
       env: { ...options.env },
       extendEnv: false,
@@ -74,6 +79,11 @@ export async function run(command: string, args: readonly string[], options: Run
       ...(options.timeoutMs !== undefined && { timeout: Math.max(1, Math.ceil(options.timeoutMs)) }),
       ...(options.signal && { cancelSignal: options.signal }),
     });
+    // What it left behind may hold its pipes open.
+    subprocess.nodeChildProcess.once('exit', () => {
+      removed = cgroup?.remove();
+      removed?.catch(() => undefined); // Awaited below.
+    });
     subprocess.stderr.on('data', tail.add);
     if (options.onStderr) subprocess.stderr.on('data', options.onStderr);
     const { stdout } = await subprocess;
@@ -82,18 +92,11 @@ export async function run(command: string, args: readonly string[], options: Run
     if (!(error instanceof ExecaError)) throw error;
     // The library's own error, and Node's, hold every argument, and a URL among them may have a password.
     const cause = error.cause instanceof Error ? new Error(error.cause.message) : undefined;
-    throw new ProcessError(failureOf(error, options), command, tail.lines(), cause);
+    throw new ProcessError(failureOf(error), command, tail.lines(), cause);
+  } finally {
+    await (removed ?? cgroup?.remove());
   }
 }
-
-/** The same program under a limit, which a shell sets, since Node cannot. */
-function limited(command: string, args: readonly string[], memoryBytes: number): [string, readonly string[]] {
-  const script = 'ulimit -v "$1" && shift && exec "$@"';
-  return ['/bin/sh', ['-c', script, 'sh', String(Math.floor(memoryBytes / 1024)), command, ...args]];
-}
-
-/** What a shell, setpriv and choom end with when they do not find a program (POSIX, "Exit Status for Commands"). */
-const WRAPPER_NOT_FOUND = 127;
 
 /** Keeps the end of what is added, in bounded memory, however long its lines are. */
 function logTail(): { add: (chunk: Buffer) => void; lines: () => string[] } {
@@ -118,14 +121,9 @@ function logTail(): { add: (chunk: Buffer) => void; lines: () => string[] } {
   };
 }
 
-function failureOf(
-  error: Pick<ExecaError, 'isCanceled' | 'timedOut' | 'isMaxBuffer' | 'code' | 'exitCode'>,
-  { memoryBytes, user }: RunOptions,
-): ProcessFailure {
+function failureOf(error: Pick<ExecaError, 'isCanceled' | 'timedOut' | 'isMaxBuffer' | 'exitCode'>): ProcessFailure {
   if (error.isCanceled) return 'aborted';
   if (error.timedOut) return 'timeout';
   if (error.isMaxBuffer) return 'output-too-long';
-  const isWrapped = memoryBytes !== undefined || user !== undefined;
-  if (error.code === 'ENOENT' || (isWrapped && error.exitCode === WRAPPER_NOT_FOUND)) return 'not-found';
-  return 'exit';
+  return error.exitCode === LAUNCH_NOT_FOUND ? 'not-found' : 'exit';
 }

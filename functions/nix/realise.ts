@@ -43,7 +43,12 @@ export async function realise(nix: Nix, outputs: readonly Output[], call: NixCal
 
 async function realiseNow(nix: Nix, targets: readonly string[], call: NixCall): Promise<void> {
   try {
-    await run('nix-store', ['--realise', ...LOGS, ...targets], { ...call, env: nix.environment, user: nix.user });
+    await run('nix-store', ['--realise', ...LOGS, ...targets], {
+      ...call,
+      env: nix.environment,
+      user: nix.user,
+      cgroups: nix.cgroups,
+    });
   } catch (error) {
     if (error instanceof ProcessError && error.failure === 'exit') throw new BuildFailedError(error.logTail, error);
     throw error;
@@ -64,7 +69,14 @@ async function announcedBytes(nix: Nix, targets: readonly string[], { signal, ti
   const onStderr = (chunk: Buffer): void => {
     printed += chunk.toString();
   };
-  const options = { signal, env: nix.environment, user: nix.user, onStderr, ...(timeoutMs && { timeoutMs }) };
+  const options = {
+    signal,
+    env: nix.environment,
+    user: nix.user,
+    cgroups: nix.cgroups,
+    onStderr,
+    ...(timeoutMs && { timeoutMs }),
+  };
   await run('nix-store', ['--realise', '--dry-run', ...targets], options);
   return unpackedBytes(printed);
 }
