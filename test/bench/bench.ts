@@ -5,13 +5,14 @@ import { parseArgs } from 'node:util';
 import { composed, coldInstance } from './composed.ts';
 import { type Figure, isReached, median, type Setting } from './figure.ts';
 import { firstManifests } from './first-manifest.ts';
+import { neighbours } from './neighbours.ts';
 import { wholePulls } from './pulls.ts';
 import { base, redirect, warmManifest } from './requests.ts';
 import { start } from './start.ts';
 
 /** Measures, prints a table as it goes, and writes all figures as JSON. */
 
-const all = [start, base, warmManifest, redirect, ...firstManifests, composed, coldInstance, ...wholePulls];
+const all = [start, base, warmManifest, redirect, ...firstManifests, composed, coldInstance, ...wholePulls, neighbours];
 
 const { values: options, positionals: names } = parseArgs({
   allowPositionals: true,
