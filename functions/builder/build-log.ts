@@ -71,7 +71,7 @@ export function buildLog(): BuildLog {
       return;
     }
     const note = leftOut > 0 ? ` … (${leftOut} more characters)` : '';
-    push(`${withoutPasswords(current)}${note}`);
+    push(`${withoutPasswords(current.replace(/\r$/, ''))}${note}`);
     current = '';
     leftOut = 0;
   }
@@ -79,7 +79,7 @@ export function buildLog(): BuildLog {
   function addToLine(text: string): void {
     // What a carriage return goes back over is not on a terminal either: of a progress bar the last state is left.
     const back = text.lastIndexOf('\r', text.length - 2);
-    if (back !== -1) {
+    if (back !== -1 || (text !== '' && current.endsWith('\r'))) {
       current = '';
       leftOut = 0;
     }

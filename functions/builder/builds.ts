@@ -84,11 +84,9 @@ export function builds(world: {
   const closed = new AbortController();
 
   function tell(entry: Entry, list: boolean): Promise<void> {
-    const told = shared.tell(recordOf(entry, nowMs()), { list }).catch((error: unknown) => {
+    return shared.tell(recordOf(entry, nowMs()), { list }).catch((error: unknown) => {
       world.log.warn({ err: error, build: entry.summary.id }, 'a build cannot be told to other instances');
     });
-    telling.add(told);
-    return told.finally(() => telling.delete(told));
   }
 
   function begin(id: string, { trace, ...asker }: Asker, revision: string): RunningBuild {
@@ -106,7 +104,9 @@ export function builds(world: {
     let timer = setTimeout(tellAgain, TELL_AFTER_MS).unref();
 
     function tellNext(list: boolean): void {
-      told = told.then(() => tell(entry, list));
+      const next = told.then(() => tell(entry, list)).finally(() => telling.delete(next));
+      telling.add(next);
+      told = next;
     }
     function tellAgain(): void {
       tellNext(!isTold);

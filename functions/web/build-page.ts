@@ -36,7 +36,11 @@ export function buildMain(build: WatchedBuild, viewer: string | undefined, nowMs
     <dl class="facts" id="facts">
       <div>
         <dt>State</dt>
-        <dd id="state" role="status"><span class="state ${summary.state}">${STATES[summary.state].label}</span></dd>
+        <dd>
+          <span id="state" role="status"
+            ><span class="state ${summary.state}">${STATES[summary.state].label}</span></span
+          >
+        </dd>
       </div>
       <div>
         <dt>Time</dt>

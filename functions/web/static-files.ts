@@ -82,7 +82,9 @@ async function find(folder: string, path: string): Promise<Found | undefined> {
       if (!path.endsWith('/')) return { location: `/${names.map(encodeURIComponent).join('/')}/` };
       return await find(folder, `${path}index.html`);
     }
-    return about.isFile() && !path.endsWith('/') ? { file, sizeBytes: about.size, modifiedMs: Math.floor(about.mtimeMs) } : undefined;
+    return about.isFile() && !path.endsWith('/')
+      ? { file, sizeBytes: about.size, modifiedMs: Math.floor(about.mtimeMs) }
+      : undefined;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ENAMETOOLONG' || code === 'ELOOP') return undefined;

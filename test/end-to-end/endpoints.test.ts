@@ -285,7 +285,7 @@ describe('GET /v2/N/referrers/DIGEST', () => {
 
 describe('the pages outside of /v2/', () => {
   it('say what this is', async () => {
-    assert.match((await ask('GET', '/')).body.toString(), /docker pull/);
+    assert.match((await ask('GET', '/')).body.toString(), /Compose an image/);
     assert.equal((await ask('GET', '/nothing')).status, 404);
   });
 });

@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { builds } from '../../functions/builder/builds.ts';
+import type { ImageOutcome } from '../../functions/builder/outcome.ts';
+import { sharedBuilds } from '../../functions/builder/share-build.ts';
+import { memoryStore } from '../../functions/storage/memory.ts';
+
+/** Two instances over one store. */
+function instances() {
+  const store = memoryStore();
+  const clock = { nowMs: 1_000_000 };
+  const log = { warn: (about: unknown) => assert.fail(JSON.stringify(about)) };
+  const instance = () => builds({ shared: sharedBuilds(store), log, nowMs: () => clock.nowMs });
+  return { store, clock, one: instance(), other: instance() };
+}
+
+const id = 'a'.repeat(64);
+const asker = { repository: 'shell/git', reference: 'latest', user: 'ci' };
+const failure: ImageOutcome = { kind: 'build-failed', message: 'it broke', logTail: [] };
+const image = { kind: 'image', image: {}, from: 'built' } as unknown as ImageOutcome;
+
+describe('builds', () => {
+  it('are known where they run, with their state and their log', async () => {
+    const { one } = instances();
+    const build = one.begin(id, asker, 'abc');
+    assert.equal((await one.find(id))?.summary.state, 'waiting');
+    assert.deepEqual(one.counts(), { waiting: 1, running: 0 });
+    build.run();
+    build.log.add(Buffer.from('compiling\n'));
+    const found = await one.find(id);
+    assert.equal(found?.summary.state, 'running');
+    assert.ok(found.live && found.log.lines.includes('compiling'));
+    build.end(image);
+    assert.equal((await one.find(id))?.summary.state, 'made');
+    assert.deepEqual(one.counts(), { waiting: 0, running: 0 });
+  });
+
+  it('that fail are told to every instance, with why and the end of the log', async () => {
+    const { one, other } = instances();
+    const build = one.begin(id, asker, 'abc');
+    build.run();
+    for (let line = 0; line < 20_000; line++) build.log.add(Buffer.from(`line ${line}\n`));
+    build.end(failure);
+    await one.stop();
+    const found = await other.find(id);
+    assert.deepEqual([found?.summary.state, found?.summary.message, found?.live], ['failed', 'it broke', undefined]);
+    assert.match(found?.log.lines.at(-1) ?? '', /failed after 0\.0 s: it broke/);
+    assert.ok(found !== undefined && found.log.lines.length > 1_000 && found.log.lost > 1_000);
+    assert.deepEqual(
+      (await other.recent()).map(({ id, state }) => [id, state]),
+      [[id, 'failed']],
+    );
+  });
+
+  it('that run for more than a second are told of while they run, and count as lost when nothing is heard', async () => {
+    const { one, other, clock } = instances();
+    const build = one.begin(id, asker, 'abc');
+    build.run();
+    assert.equal(await other.find(id), undefined);
+    // The timer itself is Node's.
+    await sleep(1_300);
+    assert.equal((await other.find(id))?.summary.state, 'running');
+    clock.nowMs += 61_000;
+    assert.equal((await other.find(id))?.summary.state, 'lost');
+    build.end(undefined);
+    await one.stop();
+    assert.equal((await other.find(id))?.summary.state, 'stopped');
+  });
+
+  it('that another instance makes are shown as that one tells of them', async () => {
+    const { one, other } = instances();
+    const made = one.begin(id, asker, 'abc');
+    made.run();
+    const waits = other.begin(id, asker, 'abc');
+    made.end(failure);
+    await one.stop();
+    waits.leave(failure);
+    assert.match((await other.find(id))?.log.lines.join('\n') ?? '', /begins/);
+  });
+});
