@@ -33,10 +33,10 @@ export const MAX_LAYERS = 100;
 /** One for the root, and three for paths: what is popular, what is not, and what is large. */
 export const MIN_LAYERS = 4;
 
-/** Sizes keep most images at half of it: docs/layers.md has what other sizes and budgets give. */
-export const DEFAULT_LAYERS: number = MAX_LAYERS;
-
-/** A layer costs a client its time, and saves bytes only where it is shared. */
+/**
+ * A layer costs a client its time, and saves bytes only where it is shared: most images stay at half of the budget. What
+ * other sizes and budgets give: docs/layers.md.
+ */
 const SIZES: CohortSizes = { ownBytes: 3_000_000, cohortBytes: 1_000_000 };
 
 /** By how much sizes grow while there are more groups than the budget allows. */
@@ -46,7 +46,7 @@ const GROWTH = 1.3;
 const POPULAR = 100;
 
 /** @throws RangeError for a number of layers that no image can have */
-export function layerPlanner({ maxLayers = DEFAULT_LAYERS, popularity }: LayerPlannerOptions = {}): LayerPlanner {
+export function layerPlanner({ maxLayers = MAX_LAYERS, popularity }: LayerPlannerOptions = {}): LayerPlanner {
   if (!(maxLayers >= MIN_LAYERS && maxLayers <= MAX_LAYERS)) throw new RangeError(`no image has ${maxLayers} layers`);
   return {
     identity: {
