@@ -18,7 +18,7 @@ import { imageKey } from './image-key.ts';
 import type { ImageRequest } from './image-request.ts';
 import type { PackagesDenied, PackagesUnavailable } from './outcome.ts';
 import { nameWithoutVersion, type PackagePolicy, type PolicySubject, subjectOf } from './package-policy.ts';
-import { packageObject, packageRecordSchema } from './package-record.ts';
+import { type NamedRecord, packageObject, packageRecordSchema } from './package-record.ts';
 import type { KnownPackage, PackageFinder, PackageQuery } from './packages.ts';
 import { imagePublisher } from './publish-image.ts';
 
@@ -125,7 +125,8 @@ export function imageMaker(into: {
     const found = await Promise.all(
       finder.keysOf({ ...queryOf(order), always: [] }).map(async (key) => {
         const one = await findRecord(store, packageObject(key), packageRecordSchema, { signal });
-        return one.kind === 'found' && one.value.kind === 'package' ? [{ key, record: one.value }] : [];
+        if (one.kind !== 'found') return [];
+        return one.value.kind === 'package' || one.value.kind === 'named' ? [{ record: one.value }] : [];
       }),
     );
     const message = policy.refusal(subjectsOf(order.request, found.flat()));
@@ -215,7 +216,10 @@ function unionOf(packages: readonly KnownPackage[]): ClosurePath[] {
 }
 
 /** What was asked for, of the packages of an image. */
-function subjectsOf({ attributes }: ImageRequest, packages: readonly KnownPackage[]): PolicySubject[] {
+function subjectsOf(
+  { attributes }: ImageRequest,
+  packages: readonly { readonly record: NamedRecord }[],
+): PolicySubject[] {
   return packages
     .filter(({ record }) => attributes.includes(record.attribute))
     .map(({ record }) => subjectOf({ ...record, version: record.packageVersion }));

@@ -26,6 +26,13 @@ export interface PackagePolicy {
 export class PackageDeniedError extends Error {
   readonly code = 'PACKAGE_DENIED';
   override readonly name = 'PackageDeniedError';
+  /** All that was found beside it, and itself. */
+  readonly found: readonly NamedPackage[];
+
+  constructor(message: string, found: readonly NamedPackage[]) {
+    super(message);
+    this.found = found;
+  }
 }
 
 /**
@@ -64,7 +71,7 @@ export function packagePolicy({ allow, deny }: PackagePatterns): PackagePolicy {
 export function admitBy(policy: PackagePolicy, always: readonly string[]): (found: readonly NamedPackage[]) => void {
   return (found) => {
     const message = policy.refusal(found.filter(({ attribute }) => !always.includes(attribute)).map(subjectOf));
-    if (message !== undefined) throw new PackageDeniedError(message);
+    if (message !== undefined) throw new PackageDeniedError(message, found);
   };
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { treeSchema } from '../layer/tree-schema.ts';
+import type { NamedPackage } from '../nix/nix.ts';
 import type { RefusedAttribute, UnknownAttribute } from '../nix/resolve.ts';
 import { type ClosurePath, storePathSchema } from '../nix/store-path.ts';
 import type { System } from '../oci/platform.ts';
@@ -36,6 +37,15 @@ export const packageRecordSchema = z.discriminatedUnion('kind', [
     trees: z.record(storePathSchema, treeSchema),
     closure: z.array(closurePathSchema).min(1),
   }),
+  /** What was evaluated and not built, since it is not to be had from here: what it is called decides that. */
+  z.object({
+    version: z.literal(FORMAT),
+    kind: z.literal('named'),
+    attribute: z.string(),
+    attributePath: z.string(),
+    name: z.string(),
+    packageVersion: z.string().nullable(),
+  }),
   z.object({
     version: z.literal(FORMAT),
     kind: z.literal('not-found'),
@@ -52,6 +62,8 @@ export const packageRecordSchema = z.discriminatedUnion('kind', [
 
 export type AttributeRecord = z.infer<typeof packageRecordSchema>;
 export type PackageRecord = Extract<AttributeRecord, { kind: 'package' }>;
+/** What says what a package is called. */
+export type NamedRecord = Extract<AttributeRecord, { kind: 'package' | 'named' }>;
 
 /** What decides what an attribute means. */
 export interface PackageIdentity {
@@ -77,6 +89,11 @@ export function packageObject(key: string) {
 /** A package's record as it is made: its version is this program's. */
 export function packageRecord(fields: Omit<PackageRecord, 'version' | 'kind'>): PackageRecord {
   return { version: FORMAT, kind: 'package', ...fields };
+}
+
+/** The record of a package of which no more is known than what it is called. */
+export function namedRecord({ attribute, attributePath, name, version }: NamedPackage): AttributeRecord {
+  return { version: FORMAT, kind: 'named', attribute, attributePath, name, packageVersion: version };
 }
 
 /** The record of an attribute that is no package; undefined for an outcome that is not to be remembered. */

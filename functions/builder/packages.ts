@@ -9,9 +9,11 @@ import type { BlobStore } from '../storage/blob-store.ts';
 import { findRecord, type FoundRecord, overwriteRecord, settleRecord } from '../storage/record.ts';
 import { agreeOnPaths } from './agree-on-paths.ts';
 import type { PackagesUnavailable } from './outcome.ts';
+import { PackageDeniedError } from './package-policy.ts';
 import { listIfThere, listOutputs } from './package-listing.ts';
 import {
   type AttributeRecord,
+  namedRecord,
   packageKey,
   packageObject,
   type PackageRecord,
@@ -81,7 +83,10 @@ export function packageFinder(world: {
     missing: ReadonlyMap<string, FoundRecord<AttributeRecord>>,
     call: FindCall,
   ): Promise<readonly (AttributeRecord | RefusedAttribute)[]> {
-    const resolutions = await resolveAll(query, [...missing.keys()], call);
+    const resolutions = await resolveAll(query, [...missing.keys()], call).catch(async (error: unknown) => {
+      if (error instanceof PackageDeniedError) await nameDenied(query, missing, error, call);
+      throw error;
+    });
     await query.source.confirm(query.revision, { signal: call.signal });
 
     // Nothing is built for an image that cannot be made.
@@ -99,10 +104,29 @@ export function packageFinder(world: {
         }
         const before = missing.get(resolution.attribute) ?? { kind: 'absent' };
         const object = packageObject(keyOf(query, resolution.attribute));
-        return settleRecord(store, object, packageRecordSchema, record, before, { signal: call.signal });
+        const settled = await settleRecord(store, object, packageRecordSchema, record, before, { signal: call.signal });
+        // Another instance may not give what this one gives, and says no more of it.
+        return settled.kind === 'named' ? record : settled;
       }),
     );
     return answers.filter((answer) => answer !== undefined);
+  }
+
+  /** So that nobody evaluates again what is not to be had: what it is called is enough to say so. */
+  async function nameDenied(
+    query: PackageQuery,
+    missing: ReadonlyMap<string, FoundRecord<AttributeRecord>>,
+    { found }: PackageDeniedError,
+    { signal }: NixCall,
+  ): Promise<void> {
+    await query.source.confirm(query.revision, { signal });
+    await Promise.all(
+      found.map((one) => {
+        const object = packageObject(keyOf(query, one.attribute));
+        const before = missing.get(one.attribute) ?? { kind: 'absent' };
+        return settleRecord(store, object, packageRecordSchema, namedRecord(one), before, { signal });
+      }),
+    );
   }
 
   async function describe(found: readonly FoundPackage[], call: FindCall): Promise<PackageRecord[]> {
@@ -164,8 +188,10 @@ export function packageFinder(world: {
         attributes.map(async (attribute) => {
           const object = packageObject(keyOf(query, attribute));
           const record = await findRecord(store, object, packageRecordSchema, { signal: call.signal });
-          if (record.kind === 'found') known.set(attribute, record.value);
-          else missing.set(attribute, record);
+          if (record.kind !== 'found') missing.set(attribute, record);
+          else if (record.value.kind !== 'named') known.set(attribute, record.value);
+          else
+            missing.set(attribute, { kind: 'broken', reason: 'only its name is known', generation: record.generation });
         }),
       );
       if (missing.size > 0) {
@@ -210,7 +236,7 @@ function conclude(
   for (const attribute of attributes) {
     const answer = known.get(attribute);
     if (answer?.kind === 'package') packages.push({ key: keyOf(query, attribute), record: answer });
-    else if (answer === undefined || !asked.has(attribute)) continue;
+    else if (answer === undefined || answer.kind === 'named' || !asked.has(attribute)) continue;
     else if (answer.kind === 'not-found') unknown.push({ attribute, nearMatches: answer.nearMatches });
     else refused.push({ attribute, message: answer.message });
   }

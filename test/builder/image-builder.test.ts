@@ -310,7 +310,7 @@ describe('a policy', () => {
   });
 
   it('that refuses while an image is made is not remembered as a failure of the image', async () => {
-    const { builder, made, store } = instance({ fault: () => new PackageDeniedError('nmap may not be pulled') });
+    const { builder, made, store } = instance({ fault: () => new PackageDeniedError('nmap may not be pulled', []) });
     for (let turn = 0; turn < 2; turn++) {
       assert.deepEqual(await builder.build(request('nmap'), 'latest'), {
         kind: 'denied',

@@ -209,6 +209,14 @@ describe('a denied package', () => {
       assert.equal(status, 403, body.toString());
       assert.match(body.toString(), /DENIED.*may not be pulled/);
     }
+    // And it is evaluated once: where there is no Nix, the verdict is known.
+    await using bare = await startRegistry({ ...env, NIXERY_DENY: 'fails', PATH: '/nowhere' });
+    const bareStatus = async (name: string) =>
+      (await request(bare.origin, 'GET', `/v2/${name}/manifests/latest?build-failed=x`)).status;
+    assert.deepEqual(
+      [await bareStatus('fails'), await bareStatus('fails/lib'), await bareStatus('throws')],
+      [403, 403, 500],
+    );
     // What only comes with a package is not asked about: greet needs lib.
     assert.equal((await request(closed.origin, 'GET', '/v2/greet/manifests/latest')).status, 200);
     await using strict = await startRegistry({ ...env, NIXERY_ALLOW: 'greet,nested.*' });

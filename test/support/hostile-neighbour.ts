@@ -42,9 +42,10 @@ export async function ratesBeside(origin: string, path: string, hostile: string)
   try {
     spinning.kill('SIGSTOP');
     await sleep(300);
-    for (let turn = 0; turn < WINDOWS && !over.signal.aborted; turn++) {
+    for (let turn = 0; turn < WINDOWS; turn++) {
       const rate = await pullsPerSecond(origin, path, WINDOW_MS);
-      if (!over.signal.aborted) rates.hostile.push(rate);
+      if (over.signal.aborted) break;
+      rates.hostile.push(rate);
       const still = builders(before, spinning);
       signal(still, 'SIGSTOP');
       spinning.kill('SIGCONT');
