@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { environmentOf, startBucket } from '../support/bucket/server.ts';
+import { type DockerEngine, startDockerEngine } from '../support/docker-engine.ts';
+import { freePort, type RegistryProcess, startRegistry } from '../support/registry-process.ts';
+import { pull, request } from '../support/request.ts';
+
+/** `docker pull` of a process that is told to stop meanwhile: what Cloud Run does when it takes an instance away. */
+
+let scratch: string;
+let packages: string;
+let engine: DockerEngine;
+before(async () => {
+  scratch = await mkdtemp(join(tmpdir(), 'nixery-stopped-'));
+  packages = join(scratch, 'packages');
+  await mkdir(packages);
+  await writeFile(
+    join(packages, 'default.nix'),
+    `{ system, ... }: { large = derivation {
+       name = "large";
+       inherit system;
+       builder = "/bin/sh";
+       args = [ "-ec" "mkdir -p $out/bin; head -c 120M /dev/urandom > $out/bin/large" ];
+       PATH = "/usr/bin:/bin";
+     }; }`,
+  );
+  engine = await startDockerEngine();
+});
+after(async () => {
+  await engine[Symbol.asyncDispose]();
+  await rm(scratch, { recursive: true });
+});
+
+/** What a pull through it takes at the least: long enough for a signal to fall into it. */
+const BYTES_PER_MS = 40_000;
+const SIZE_BYTES = 120 * 1024 * 1024;
+
+/** A wire to a registry that carries so much and no more. */
+async function slowWire(registry: RegistryProcess) {
+  let carriedBytes = 0;
+  const server = createServer({ allowHalfOpen: true }, (client) => {
+    const upstream = connect(Number(new URL(registry.origin).port), '127.0.0.1');
+    client.pipe(upstream);
+    upstream.on('data', (chunk: Buffer) => {
+      carriedBytes += chunk.length;
+      client.write(chunk);
+      upstream.pause();
+      setTimeout(() => upstream.resume(), chunk.length / BYTES_PER_MS);
+    });
+    upstream.on('end', () => client.end());
+    for (const [one, other] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      one.on('error', () => other.destroy());
+    }
+  });
+  const port = await freePort();
+  server.listen(port, '127.0.0.1');
+  return {
+    host: `127.0.0.1:${port}`,
+    carriedBytes: () => carriedBytes,
+    [Symbol.dispose]() {
+      server.close();
+    },
+  };
+}
+
+/** Pulls with docker, tells the registry to stop as soon as `isUnderWay`, and sees both come to a good end. */
+async function pullAndStop(
+  registry: RegistryProcess,
+  host: string,
+  isUnderWay: () => boolean,
+  isOver: () => boolean,
+): Promise<void> {
+  const pulling = engine.docker('pull', '--quiet', `${host}/large`);
+  pulling.catch(() => undefined); // Met below.
+  while (!isUnderWay()) await sleep(2);
+  assert.ok(!isOver(), 'the pull was over before the signal');
+  const startedMs = performance.now();
+  const stopping = registry.stop();
+  await sleep(200);
+  await assert.rejects(request(registry.origin, 'GET', '/v2/'), 'it takes new connections');
+  assert.match(await pulling, /large/);
+  assert.equal(await stopping, 0);
+  assert.ok(performance.now() - startedMs < 10_000, `${performance.now() - startedMs} ms`);
+  const size = await engine.docker('image', 'inspect', '--format', '{{.Size}}', `${host}/large`);
+  assert.ok(Number(size) >= SIZE_BYTES, size);
+  await engine.docker('image', 'rm', `${host}/large`);
+}
+
+describe('SIGTERM while docker pulls', () => {
+  it('lets the pull end, and then the process, from a folder', async () => {
+    const store = join(scratch, 'store');
+    await using registry = await startRegistry({ NIXERY_PKGS_PATH: packages, STORAGE_PATH: store });
+    assert.equal((await pull(registry.origin, '/v2/large/manifests/latest')).status, 200);
+    using wire = await slowWire(registry);
+    const isPast = (bytes: number) => () => wire.carriedBytes() > bytes;
+    await pullAndStop(registry, wire.host, isPast(SIZE_BYTES / 5), isPast(SIZE_BYTES));
+  });
+
+  it('lets the pull end, and then the process, from a bucket', async () => {
+    await using bucket = await startBucket();
+    const env = { ...environmentOf(bucket), GCS_SIGNING_ACCOUNT: bucket.account, NIXERY_PKGS_PATH: packages };
+    await using registry = await startRegistry(env);
+    assert.equal((await pull(registry.origin, '/v2/large/manifests/latest')).status, 200);
+    const before = bucket.requests.length;
+    const reads = () => bucket.requests.slice(before).filter(({ target }) => target.includes('X-Goog-Signature='));
+    await pullAndStop(
+      registry,
+      registry.host,
+      () => reads().length > 0,
+      () => false,
+    );
+  });
+});
