@@ -80,6 +80,7 @@ export function imagePublisher(
       packages: [...packages],
       contents: sources.contents.map(({ path, key, digest }) => ({ path, name: splitObjectKey(key).name, digest })),
       joins: sources.joins.map((join) => splitObjectKey(join).name),
+      fresh: [...sources.fresh],
     });
     // The digest first: whoever finds the image by its key asks for the digest next.
     await settle(imageObject(hexOf(manifest.digest)), record, { signal });

@@ -41,6 +41,8 @@ export interface LayerSources {
   /** Every path of the closure, sorted: where the record of its packing lies, and what it is packed as. */
   readonly contents: readonly { readonly path: StorePath; readonly key: ObjectKey; readonly digest: Digest }[];
   readonly joins: readonly ObjectKey[];
+  /** Layers that were not in the store before; the root is always made. */
+  readonly fresh: readonly Digest[];
 }
 
 export interface ImageLayersOptions {
@@ -123,6 +125,7 @@ export function createLayerMaker(into: {
     const byPath = new Map(closure.map((path) => [path.path, path]));
     const packed = new Map<StorePath, RecordedBlob<PackedPath>>();
     const joins = new Set<ObjectKey>();
+    const fresh = new Set<Digest>();
     let layersJoined = 0;
 
     function pathOf(path: StorePath): ClosurePath {
@@ -158,6 +161,8 @@ export function createLayerMaker(into: {
       const { value, made, key } = (await packAll(group, stop)) ?? (await joinOrPackAgain(group, stop));
       if (made) layersJoined++;
       if (key !== undefined) joins.add(key);
+      // A layer of one path is what that was packed as.
+      if (made || (group.length === 1 && group.some((path) => packed.get(path)?.made))) fresh.add(value.digest);
       return value;
     }
 
@@ -188,6 +193,7 @@ export function createLayerMaker(into: {
           .sort(([a], [b]) => (a < b ? -1 : 1))
           .map(([path, { key, value }]) => ({ path, key, digest: value.digest })),
         joins: [...joins].sort(),
+        fresh: [...(rootLayer ? fresh.add(rootLayer.digest) : fresh)].sort(),
       },
       stats: {
         pathsPacked: now.length,

@@ -188,6 +188,7 @@ describe('the page of an image', () => {
   it('says what it shares with another', async () => {
     await request(logs.origin, 'GET', '/v2/quiet/manifests/latest');
     const page = await browser.open(`${logs.origin}/images/talks?with=quiet`);
+    assert.match(await page.locator('main').innerText(), /\d+ were in the store already .* \d+ had to be made/);
     assert.match(await page.locator('main').innerText(), /With quiet it shares \d+ layers? .* and 0 store paths/);
     await page.context().close();
   });
