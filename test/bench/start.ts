@@ -14,8 +14,8 @@ const MOST_SECONDS = 0.3;
 /** From the start of a process to its first answer on `/v2/`, of the bundle as the container has it. */
 export const start: Benchmark = {
   name: 'start',
-  async measure({ runs, folder }) {
-    const app = await folder();
+  async measure(setting) {
+    const app = await setting.folder();
     await run(process.execPath, [join(projectFolder, 'nix', 'container', 'bundle.ts'), app]);
     const program = join(app, 'functions', 'index.mjs');
     // As nix/container/start.sh does.
@@ -30,7 +30,7 @@ export const start: Benchmark = {
     const ours: StartTime[] = [];
     const bare: StartTime[] = [];
     // By turns, so that both have the same machine.
-    for (let turn = 0; turn < WARM_UP + 3 * runs; turn++) {
+    for (let turn = 0; turn < WARM_UP + 3 * setting.runs; turn++) {
       const times = [await timeStart(() => args, env), await timeStart(BARE, {})] as const;
       if (turn < WARM_UP) continue;
       ours.push(times[0]);

@@ -51,7 +51,7 @@ function answers(origin: string): Promise<boolean> {
 }
 
 /** proc(5), `schedstat`: the time that a thread has been on a processor, in nanoseconds. */
-export async function processorTimeMs({ pid }: Pick<ChildProcess, 'pid'>): Promise<number> {
+async function processorTimeMs({ pid }: Pick<ChildProcess, 'pid'>): Promise<number> {
   const tasks = `/proc/${String(pid)}/task`;
   const times = (await readdir(tasks)).map(async (id) => {
     try {
