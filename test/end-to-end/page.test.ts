@@ -94,6 +94,7 @@ describe('the first page', () => {
     const command = await page.evaluate<string>('navigator.clipboard.readText()');
     assert.equal(command, `podman run --rm --tls-verify=false ${debian.host}/hello:latest`);
     assert.match(await run('sh', ['-c', command], await podmanSettings()), /Hello, world!/);
+    await run('podman', ['rmi', `${debian.host}/hello:latest`]);
     await page.context().close();
   });
 
