@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { format } from 'prettier';
 import { seededRandom } from '../random.ts';
-import { algorithms, NIXERY, OWN } from './algorithms/plans.ts';
+import { algorithms, NIXERY, NIXERY_LAYERS, OWN } from './algorithms/plans.ts';
 import { history } from './history.ts';
 import { measure, type Measurement } from './measure.ts';
 import { readPackageGraph } from './package-graph.ts';
@@ -23,7 +23,7 @@ const USAGE = `npm run bench:layers -- [--option]...
 `;
 
 /** Of an image, its root's layer included: the issue's, Nixery's own, and the most that there may be. */
-const BUDGETS = [10, 20, 60, 94, 100];
+const BUDGETS = [10, 20, 60, NIXERY_LAYERS, 100];
 
 const models = join(import.meta.dirname, 'models.json');
 const document = join(import.meta.dirname, '..', '..', '..', 'docs', 'layers.md');
@@ -56,13 +56,10 @@ async function main(): Promise<void> {
   const rows: Row[] = [];
   for (const { name, withBudget } of algorithms(popularityIn(whole))) {
     for (const maxLayers of BUDGETS) {
-      if (maxLayers === 94 && name !== NIXERY && name !== OWN) continue;
+      if (maxLayers === NIXERY_LAYERS && name !== NIXERY && name !== OWN) continue;
       const plan = withBudget(maxLayers);
       for (const workload of all) {
-        const outcome = simulateYear({ graph, states }, workload, plan, {
-          anyBlob: measurement.models.podman,
-          prefix: measurement.models.docker,
-        });
+        const outcome = simulateYear({ graph, states }, workload, plan, measurement.models);
         rows.push({ workload: workload.name, algorithm: name, maxLayers, outcome });
       }
       say(`${name}, ${maxLayers} layers`);

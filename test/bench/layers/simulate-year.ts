@@ -1,7 +1,7 @@
-import type { ClientModel } from './client-model.ts';
-import { secondsOf } from './client-model.ts';
+import { type ClientModel, secondsOf } from './client-model.ts';
 import type { State } from './history.ts';
 import type { PackageGraph } from './package-graph.ts';
+import type { RealClient } from './real-pulls.ts';
 import { anyBlobClient, prefixClient } from './simulated-client.ts';
 import { type Plan, type SimulatedImage, simulatedImage, type SimulatedLayer } from './simulated-image.ts';
 import type { Workload } from './workloads.ts';
@@ -19,10 +19,8 @@ export interface Outcome {
   readonly layers: number;
   /** Layers that were downloaded: as many requests, beside those for manifest and config. */
   readonly newLayers: number;
-  /** Of such a pull, on each line: clients that reuse any blob, as podman. */
-  readonly seconds: readonly number[];
-  /** Clients that reuse a prefix, as docker. */
-  readonly prefixSeconds: readonly number[];
+  /** Of such a pull, on each line. containerd and podman reuse any blob, docker's classic store a prefix. */
+  readonly seconds: Readonly<Record<RealClient, readonly number[]>>;
   /** Bytes that the registry joins for a new image whose paths are all packed. */
   readonly joinedBytes: number;
 }
@@ -31,13 +29,13 @@ export function simulateYear(
   { graph, states }: { readonly graph: PackageGraph; readonly states: readonly State[] },
   { clients }: Workload,
   plan: Plan,
-  models: { readonly anyBlob: ClientModel; readonly prefix: ClientModel },
+  models: Readonly<Record<RealClient, ClientModel>>,
 ): Outcome {
   const images = new Map<string, SimulatedImage>();
   const joined = new Map<string, number>();
   const total = { any: 0, prefix: 0, least: 0, pulls: 0, layers: 0, newLayers: 0 };
-  const seconds = LINES.map(() => 0);
-  const prefixSeconds = LINES.map(() => 0);
+  const clientNames: readonly RealClient[] = ['ctr', 'podman', 'docker'];
+  const seconds = { ctr: LINES.map(() => 0), podman: LINES.map(() => 0), docker: LINES.map(() => 0) };
 
   function imageOf(week: number, names: readonly string[]): SimulatedImage {
     const key = `${week} ${names.join()}`;
@@ -63,20 +61,22 @@ export function simulateYear(
       total.pulls++;
       total.layers += image.layers.length;
       total.newLayers += missing.length;
-      LINES.forEach((bits, line) => {
-        seconds[line] = (seconds[line] ?? 0) + secondsOf(models.anyBlob, missing, bits / 8);
-        prefixSeconds[line] = (prefixSeconds[line] ?? 0) + secondsOf(models.prefix, fromPrefix, bits / 8);
-      });
+      for (const client of clientNames) {
+        const layers = client === 'docker' ? fromPrefix : missing;
+        LINES.forEach((bits, line) => {
+          seconds[client][line] = (seconds[client][line] ?? 0) + secondsOf(models[client], layers, bits / 8);
+        });
+      }
     }
   }
+  const mean = (sums: readonly number[]): readonly number[] => sums.map((sum) => sum / total.pulls);
   const made = new Set([...images.values()].map(({ layers }) => layers.at(-1)?.id));
   return {
     ratio: total.any / total.least,
     prefixRatio: total.prefix / total.least,
     layers: total.layers / total.pulls,
     newLayers: total.newLayers / total.pulls,
-    seconds: seconds.map((sum) => sum / total.pulls),
-    prefixSeconds: prefixSeconds.map((sum) => sum / total.pulls),
+    seconds: { ctr: mean(seconds.ctr), podman: mean(seconds.podman), docker: mean(seconds.docker) },
     joinedBytes: [...joined.values()].reduce((sum, bytes) => sum + bytes, 0) / made.size,
   };
 }

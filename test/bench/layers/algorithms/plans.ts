@@ -17,6 +17,9 @@ export const OWN = 'cohorts';
 
 export const NIXERY = 'nixery';
 
+/** Its own budget. */
+export const NIXERY_LAYERS = 94;
+
 export function algorithms(popularity: Popularity): readonly Algorithm[] {
   return [
     {
