@@ -11,6 +11,8 @@ export interface LockedPackage {
   readonly file: string;
   readonly sha256: string;
   readonly description: string;
+  /** What it takes on a disk. */
+  readonly installedBytes?: number;
   /** The packages of a dependency cycle, made as one output. The first stands for all, and has their dependencies. */
   readonly group?: readonly string[];
   readonly depends?: readonly string[];
@@ -65,6 +67,7 @@ export function makeLock(
       file: debian.file,
       sha256: debian.sha256,
       description: debian.description,
+      ...(debian.installedBytes === undefined ? {} : { installedBytes: debian.installedBytes }),
       ...(group === undefined ? {} : { group }),
       ...(group === undefined || group[0] === debian.name
         ? { depends: dependsOf(group ?? [debian.name], choices.depends) }

@@ -20,6 +20,8 @@ export interface DebianPackage {
   readonly essential: boolean;
   readonly section: string;
   readonly description: string;
+  /** What it takes on a disk, as Debian estimates it; undefined where the index does not say. */
+  readonly installedBytes: number | undefined;
 }
 
 const FIELDS: ReadonlySet<string> = new Set([
@@ -34,6 +36,7 @@ const FIELDS: ReadonlySet<string> = new Set([
   'Essential',
   'Section',
   'Description',
+  'Installed-Size',
 ]);
 
 const PRIORITIES: readonly string[] = ['required', 'important', 'standard', 'optional', 'extra'];
@@ -79,7 +82,13 @@ function parsePackage(stanza: Stanza, repository: string): DebianPackage {
     essential: essential && !ESSENTIAL_FOR_INSTALLATION.has(required('Package')),
     section: stanza.get('Section') ?? '',
     description: stanza.get('Description')?.split('\n')[0] ?? '',
+    installedBytes: installedBytesOf(stanza.get('Installed-Size')),
   };
+}
+
+/** Debian counts in KiB (Debian Policy, 5.6.20). */
+function installedBytesOf(size: string | undefined): number | undefined {
+  return size !== undefined && /^\d+$/.test(size) ? Number(size) * 1024 : undefined;
 }
 
 /**

@@ -79,6 +79,8 @@ describe('the first page', () => {
     const page = await browser.open(debian.origin);
     await page.getByLabel('Find packages').fill('hello');
     await page.locator('#add-hello').waitFor();
+    const found = page.locator('li').filter({ has: page.locator('#add-hello') });
+    assert.match(await found.locator('.size').innerText(), /^[1-9]\d* kB$/);
     await page.locator('#add-hello').focus();
     await page.keyboard.press('Enter');
     await page.locator('#command-docker').waitFor();

@@ -116,7 +116,8 @@ let
         description = package.description;
         priority = 5;
         outputsToInstall = [ "out" ];
-      };
+      }
+      // (if package ? installedBytes then { sizeBytes = package.installedBytes; } else { });
     };
 
   attribute =

@@ -11,7 +11,7 @@ function stanza(name: string, fields: Readonly<Record<string, string>> = {}): st
 }
 
 const INDEX = [
-  stanza('hello', { Depends: 'libc6' }),
+  stanza('hello', { Depends: 'libc6', 'Installed-Size': '280' }),
   stanza('libc6', { Depends: 'libgcc-s1' }),
   stanza('libgcc-s1', { Depends: 'libc6, gcc-base' }),
   stanza('gcc-base'),
@@ -38,6 +38,10 @@ describe('a lock', () => {
     assert.deepEqual(entries.get('libc6')?.depends, ['gcc-base']);
     assert.equal(entries.get('libgcc-s1')?.depends, undefined);
     assert.equal(entries.get('hello')?.group, undefined);
+  });
+  it('says what a package takes on a disk, where Debian does', () => {
+    assert.equal(entries.get('hello')?.installedBytes, 280 * 1024);
+    assert.equal(entries.get('gcc-base')?.installedBytes, undefined);
   });
   it('lets packages use only the essential ones that do not need them', () => {
     assert.deepEqual(lock.essentials, ['dash', 'sed']);
