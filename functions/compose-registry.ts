@@ -160,8 +160,8 @@ export async function composeRegistry(
     async stop() {
       ready.stop();
       await Promise.all([images.stop(), indexes.stop(), threads.started()]);
-      await watch.stop();
       await cgroups?.close();
+      await watch.stop();
     },
   };
 }

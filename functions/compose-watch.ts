@@ -55,7 +55,12 @@ export function composeWatch(
     return made;
   }
 
-  const loaded = (): Promise<Metrics> => (loading ??= load());
+  /** Tried again after a failure. */
+  const loaded = (): Promise<Metrics> =>
+    (loading ??= load().catch((error: unknown) => {
+      loading = undefined;
+      throw error;
+    }));
 
   return {
     audit(request, pull, outcome) {

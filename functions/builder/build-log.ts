@@ -68,10 +68,12 @@ export function buildLog(): BuildLog {
   function finishLine(): void {
     if (current.startsWith(NOISE)) {
       current = '';
+      leftOut = 0;
       return;
     }
     const note = leftOut > 0 ? ` … (${leftOut} more characters)` : '';
-    push(`${withoutPasswords(current.replace(/\r$/, ''))}${note}`);
+    // A copy: a line that is cut from a chunk keeps all of the chunk in memory.
+    push(Buffer.from(`${withoutPasswords(current.replace(/\r$/, ''))}${note}`).toString());
     current = '';
     leftOut = 0;
   }

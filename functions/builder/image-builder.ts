@@ -240,7 +240,8 @@ export function imageBuilder(world: {
       const found = await findRecordOf(key, options);
       const judged = found && (await judge(found.record, options));
       if (judged?.kind === 'denied') return judged;
-      return found === undefined
+      // Of an image whose packages are not known any more, nobody knows whether it may be had.
+      return found === undefined || judged?.kind === 'unknown'
         ? { kind: 'not-made', revision: pin.revision, build: key }
         : { kind: 'made', record: found.record };
     },

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import pLimit from 'p-limit';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { type ListedPackage, listPackages } from '../nix/list-packages.ts';
@@ -44,6 +45,10 @@ export const packageIndexSchema = z.object({
 
 /** Indexes in memory: of Debian one takes some 30 MB. */
 const MAX_INDEXES = 2;
+/** Listings at once: each takes Nix seconds and hundreds of megabytes. */
+const MAX_MAKING = 1;
+/** Who waits for a listing asks again; more than these come another time. */
+const MAX_WAITING = 8;
 /** To list all of a large package set, in milliseconds. */
 const MAKE_TIMEOUT_MS = 10 * 60_000;
 /** After a failure nobody tries for a minute. */
@@ -65,18 +70,30 @@ export function packageIndexes(world: {
   const making = new Map<string, Promise<void>>();
   const failed = new LRUCache<string, { readonly message: string; readonly untilMs: number }>({ max: 100 });
   const stopped = new AbortController();
+  const limit = pLimit(MAX_MAKING);
+  const reading = new Map<string, Promise<PackageSearch | undefined>>();
 
   const keyOf = (revision: string, system: System) =>
     keyHash({ format: FORMAT, index: 'packages', source: source.identity, revision, system });
 
-  async function find(key: string, options: IoOptions): Promise<PackageSearch | undefined> {
-    const inMemory = ready.get(key);
-    if (inMemory !== undefined) return inMemory;
-    const found = await findRecord(store, objectKey('indexes', key), packageIndexSchema, options);
+  async function read(key: string): Promise<PackageSearch | undefined> {
+    const found = await findRecord(store, objectKey('indexes', key), packageIndexSchema, { signal: stopped.signal });
     if (found.kind !== 'found') return undefined;
     const packages = packageSearch(found.value);
     ready.set(key, packages);
     return packages;
+  }
+
+  /** Read once for all who ask at the same time: it is large. */
+  function find(key: string): PackageSearch | undefined | Promise<PackageSearch | undefined> {
+    const inMemory = ready.get(key);
+    if (inMemory !== undefined) return inMemory;
+    let running = reading.get(key);
+    if (running === undefined) {
+      running = read(key).finally(() => reading.delete(key));
+      reading.set(key, running);
+    }
+    return running;
   }
 
   async function make(key: string, revision: string, system: System): Promise<void> {
@@ -103,8 +120,8 @@ export function packageIndexes(world: {
   }
 
   function begin(key: string, revision: string, system: System): void {
-    if (making.has(key) || stopped.signal.aborted) return;
-    const work = make(key, revision, system)
+    if (making.has(key) || making.size >= MAX_WAITING || stopped.signal.aborted) return;
+    const work = limit(() => make(key, revision, system))
       .catch((error: unknown) => {
         if (stopped.signal.aborted) return;
         log.warn({ err: error, revision, system }, 'the packages cannot be listed');
@@ -121,7 +138,8 @@ export function packageIndexes(world: {
       if (pin.kind === 'unknown') return { kind: 'reference-unknown', message: pin.message };
       const { revision } = pin;
       const key = keyOf(revision, system);
-      const packages = await find(key, options);
+      const packages = await find(key);
+      options.signal?.throwIfAborted();
       if (packages !== undefined) return { kind: 'ready', revision, packages };
       const failure = failed.get(key);
       if (failure !== undefined && nowMs() < failure.untilMs) return { kind: 'unavailable', message: failure.message };

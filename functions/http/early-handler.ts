@@ -49,7 +49,11 @@ export function earlyHandler(world: {
     try {
       const answer = await answerAtOnce(request);
       if (answer !== undefined) await send(request, response, answer, new AbortController().signal);
-      else await (await composing)(request, response);
+      else {
+        const handle = await composing;
+        // Who left meanwhile begins nothing.
+        if (!response.destroyed) await handle(request, response);
+      }
     } catch (error) {
       log.error({ err: error, target: request.url }, 'a request failed while the process started');
       response.destroy();

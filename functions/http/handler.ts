@@ -132,7 +132,9 @@ export function handler(world: {
       case 'base':
         return baseAnswer();
       case 'manifest':
-        return pullAnswer(request, at, from);
+        return isFromElsewhere(request)
+          ? errorAnswer('DENIED', 'a page of another site may not pull')
+          : pullAnswer(request, at, from);
       case 'blob':
         return blobAnswerTo(request, at, signal);
       case 'tags':
@@ -190,10 +192,18 @@ export function handler(world: {
     } catch (error) {
       if (signal.aborted) return; // Nobody is there to be told.
       log.error({ err: error, target }, 'a request failed');
+      const answer = failureAnswer(error);
+      world.observe?.(route(request.method ?? 'GET', target).kind, answer.status);
       if (response.headersSent) response.destroy();
-      else await send(request, response, failureAnswer(error), signal);
+      else await send(request, response, answer, signal);
     }
   };
+}
+
+/** A pull may begin a build, and a browser sends credentials with what another site's page asks for (Fetch Metadata). */
+function isFromElsewhere({ headers }: IncomingMessage): boolean {
+  const site = headers['sec-fetch-site'];
+  return site === 'cross-site' || site === 'same-site';
 }
 
 function failureAnswer(error: unknown): Answer {

@@ -5,7 +5,7 @@ import { HEAD, TAIL } from './frame.ts';
 import { type JoinedLayer, joinedPaths, joinedPathsAt } from './join.ts';
 import type { LayerThreads } from './layer-threads.ts';
 import { type PackedPath, type PathToPack, placeOf, publishPacked } from './packed-path.ts';
-import { openBlob } from './publish-blob.ts';
+import { openBlob, type OpenBlob } from './publish-blob.ts';
 import { findWhole, type RecordedBlob, type RecordedBlobAt, settleMade } from './recorded-blob.ts';
 import type { SharedWork } from './shared-work.ts';
 
@@ -38,10 +38,12 @@ export function groupPacker(world: {
   /** Of the paths that are being packed, by the keys of their records. */
   readonly share: SharedWork<RecordedBlob<PackedPath>>;
   readonly recordOf: (path: PathToPack) => RecordedBlobAt<PackedPath>;
+  /** Keys of the paths that are being packed as part of a group. */
+  readonly inGroups: Set<string>;
   /** Whether other instances are kept from packing the path at the same time: that goes path by path. */
   readonly isLeased: (path: PathToPack) => boolean;
 }): GroupPacker {
-  const { store, known, threads, share, recordOf, isLeased } = world;
+  const { store, known, threads, share, recordOf, inGroups, isLeased } = world;
 
   /** One member, when its turn has come. */
   interface Member {
@@ -54,37 +56,45 @@ export function groupPacker(world: {
   async function packAll(
     members: readonly Member[],
     locationOf: (path: StorePath) => string,
-    signal: AbortSignal,
+    group: AbortController,
   ): Promise<JoinedLayer | undefined> {
+    const { signal } = group;
     const packing = await threads.packGroup({ signal });
-    const layer = await openBlob(store, { signal });
+    let layer: OpenBlob | undefined;
     const publishing: Promise<PackedPath>[] = [];
+    const settling: Promise<unknown>[] = [];
     const failure = Promise.withResolvers<never>();
     failure.promise.catch(() => undefined);
     try {
-      await layer.write(HEAD[packing.format]);
+      const whole = (layer = await openBlob(store, { signal }));
+      await whole.write(HEAD[packing.format]);
       for (const { path, at, before, packed } of members) {
-        const one = packing.pack(placeOf(path.path, locationOf(path.path)), (piece) => layer.write(piece));
+        const one = packing.pack(placeOf(path.path, locationOf(path.path)), (piece) => whole.write(piece));
         const isRead = Promise.withResolvers<undefined>();
         const published = publishPacked(store, { ...one, [Symbol.asyncIterator]: () => reading(one, isRead) }, signal);
         publishing.push(published);
-        published.then((value) => settleMade(at, value, before, { signal })).then(packed.resolve, failure.reject);
+        const settled = published.then((value) => settleMade(at, value, before, { signal }));
+        settling.push(settled.then(packed.resolve, failure.reject));
         // The next is packed while this one becomes safe on its disk.
         await Promise.race([isRead.promise, failure.promise]);
       }
       const totals = await packing.end();
-      await layer.write(TAIL[packing.format]);
+      await whole.write(TAIL[packing.format]);
       const made = await Promise.all(publishing);
       const settled = await Promise.race([Promise.all(members.map(({ packed }) => packed.promise)), failure.promise]);
       if (settled.some(({ value }, index) => value.digest !== made[index]?.digest)) return undefined;
       const at = joinedPathsAt({ store, known }, made);
-      return await settleMade(at, joinedPaths(await layer.publish(), totals), await findWhole(at, { signal }), {
-        signal,
-      });
+      const before = await findWhole(at, { signal });
+      if (before.kind === 'found' && before.isWhole) return { value: before.value, made: false, key: at.key };
+      return await settleMade(at, joinedPaths(await whole.publish(), totals), before, { signal });
+    } catch (error) {
+      group.abort(error);
+      throw error;
     } finally {
+      // What still reads a piece of the thread's memory ends before others get the thread.
+      await Promise.allSettled([...publishing, ...settling]);
       await packing.close();
-      await Promise.allSettled(publishing);
-      await layer.discard();
+      await layer?.discard();
     }
   }
 
@@ -106,27 +116,37 @@ export function groupPacker(world: {
     if (isBusy() || found.length > 0) return undefined;
     signal?.throwIfAborted();
 
-    // Until nobody wants any of them.
     const group = new AbortController();
-    let wanted = members.length;
-    const shared = members.map(({ at, packed }) =>
-      share(
-        at.key,
-        (stop) => {
-          stop.addEventListener('abort', () => {
-            if (--wanted === 0) group.abort(stop.reason);
-          });
-          return packed.promise;
-        },
-        { signal },
-      ),
-    );
-    const layer = packAll(members, locationOf, group.signal);
+    /** Members that are not packed yet and that somebody waits for. */
+    const wanted = new Set(members);
+    function leave(member: Member): void {
+      wanted.delete(member);
+      // Without its own caller, the group goes on as long as another wants one of it.
+      if (wanted.size === 0 && signal?.aborted) group.abort(signal.reason);
+    }
+    const shared = members.map((member) => {
+      inGroups.add(member.at.key);
+      const work = (stop: AbortSignal): Promise<RecordedBlob<PackedPath>> => {
+        stop.addEventListener('abort', () => {
+          leave(member);
+        });
+        return member.packed.promise.finally(() => {
+          inGroups.delete(member.at.key);
+          leave(member);
+        });
+      };
+      return share(member.at.key, work, { signal });
+    });
+    const layer = packAll(members, locationOf, group);
     layer.catch((error: unknown) => {
       for (const { packed } of members) packed.reject(error);
-      group.abort(error);
     });
+    const leaveAll = (): void => {
+      if (wanted.size === 0) group.abort(signal?.reason);
+    };
+    signal?.addEventListener('abort', leaveAll, { once: true });
     const [joined, ...packed] = await Promise.allSettled([layer, ...shared]);
+    signal?.removeEventListener('abort', leaveAll);
     signal?.throwIfAborted();
     if (joined.status === 'rejected') throw joined.reason;
     return { members: packed.map((one) => valueOf(one)), joined: joined.value };

@@ -44,6 +44,7 @@ export function createPacker(into: {
 }): Packer {
   const { store, known, compressor, leases, threads = sharedLayerThreads(compressor.name) } = into;
   const share = sharedWork<RecordedBlob<PackedPath>>();
+  const inGroups = new Set<string>();
   const recordOf = (path: PathToPack): RecordedBlobAt<PackedPath> => packedPathAt(into, path);
   const isLeased = ({ narSizeBytes }: PathToPack): boolean => leases !== undefined && narSizeBytes >= LEASED_MIN_BYTES;
 
@@ -55,9 +56,12 @@ export function createPacker(into: {
           signal: stop,
           leases: isLeased(path) ? leases : undefined,
         });
-      return share(at.key, packOnce, { signal });
+      const packing = share(at.key, packOnce, { signal });
+      if (!inGroups.has(at.key)) return packing;
+      // What is wrong with another of its group is nothing to this one.
+      return packing.catch(() => share(at.key, packOnce, { signal }));
     },
-    packGroup: groupPacker({ store, known, threads, share, recordOf, isLeased }),
+    packGroup: groupPacker({ store, known, threads, share, recordOf, inGroups, isLeased }),
   };
 }
 

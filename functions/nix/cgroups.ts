@@ -41,7 +41,7 @@ const PREFIX = 'nixery-run-';
 const SERVER = 'nixery-server';
 const KILL_ATTEMPTS = 50;
 const KILL_EVERY_MS = 20;
-/** Beside the server's 1024 (100 in version 2): as much as a niceness of 10 gets beside one of 0 (sched(7)). */
+/** Of all builds together, beside the server's 1024 (100 in version 2): what a niceness of 10 gets beside one of 0 (sched(7)). */
 const SHARES = '110';
 const WEIGHT = '11';
 
@@ -61,6 +61,11 @@ export async function prepareCgroups(folders: readonly CgroupFolder[], limits: P
       const base = join(parent, `${PREFIX}${process.pid}.${randomBytes(4).toString('hex')}`);
       await mkdir(base);
       if (folder.version === 2) await switchOn(base, folder.controllers);
+      if (folder.controllers.includes('cpu')) {
+        await (folder.version === 2
+          ? writeFile(join(base, 'cpu.weight'), WEIGHT)
+          : writeFile(join(base, 'cpu.shares'), SHARES));
+      }
       // What cannot be set at all is known at the start, not at the first build.
       const probe = join(base, 'probe');
       await mkdir(probe);
@@ -109,9 +114,6 @@ async function bound(path: string, folder: Pick<CgroupFolder, 'version' | 'contr
   if (controllers.includes('pids')) await set('pids.max', String(limits.processes));
   if (controllers.includes('memory') && limits.memoryBytes !== undefined) {
     await set(version === 2 ? 'memory.max' : 'memory.limit_in_bytes', String(limits.memoryBytes));
-  }
-  if (controllers.includes('cpu')) {
-    await (version === 2 ? set('cpu.weight', WEIGHT) : set('cpu.shares', SHARES));
   }
 }
 

@@ -81,8 +81,7 @@ export async function run(command: string, args: readonly string[], options: Run
     });
     // What it left behind may hold its pipes open.
     subprocess.nodeChildProcess.once('exit', () => {
-      removed = cgroup?.remove();
-      removed?.catch(() => undefined); // Awaited below.
+      removed = remove();
     });
     subprocess.stderr.on('data', tail.add);
     if (options.onStderr) subprocess.stderr.on('data', options.onStderr);
@@ -94,7 +93,12 @@ export async function run(command: string, args: readonly string[], options: Run
     const cause = error.cause instanceof Error ? new Error(error.cause.message) : undefined;
     throw new ProcessError(failureOf(error), command, tail.lines(), cause);
   } finally {
-    await (removed ?? cgroup?.remove());
+    await (removed ?? remove());
+  }
+
+  /** A group that does not go away, since the kernel still frees its memory, is ended with the server's, or after it. */
+  async function remove(): Promise<void> {
+    await cgroup?.remove().catch(() => undefined);
   }
 }
 

@@ -81,7 +81,11 @@ export function folderStore(path: string, { staleLockMs, notice }: FolderStoreOp
         return 'created';
       }
       const old = await compare(key, handle, options);
-      if (old?.isSame) return 'existed';
+      if (old?.isSame) {
+        // Who linked it may not have come to that yet.
+        await syncFolder(folderOf(key));
+        return 'existed';
+      }
       if (old && (await replace(key, temporary, old.generation, options))) return 'replaced';
     }
   }

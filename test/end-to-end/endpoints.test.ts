@@ -113,7 +113,10 @@ describe('every endpoint', () => {
         // A failure is sent on once, to an address that says why.
         assert.equal(answer.status, 307);
         const location = answer.headers['location'] ?? '';
-        assert.match(location, /^\/v2\/[^?]+\?build-failed=[A-Za-z0-9.-]{5,200}$/);
+        assert.match(
+          location,
+          /^\/v2\/[^?]+\?build-failed=[A-Za-z0-9.-]{5,200}&see=http:\/\/127\.0\.0\.1:\d+\/builds\/[0-9a-f]{64}$/,
+        );
         answer = await ask(method, location);
       }
       assert.equal(answer.status, status, answer.body.toString());

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { createJoiner } from '../../functions/layer/join.ts';
-import { sharedLayerThreads } from '../../functions/layer/layer-threads.ts';
+import { layerThreads, sharedLayerThreads } from '../../functions/layer/layer-threads.ts';
 import { createPacker } from '../../functions/layer/pack.ts';
 import { zlibCompressor } from '../../functions/layer/zlib-compressor.ts';
 import { knownBlobs } from '../../functions/storage/known-blobs.ts';
@@ -98,6 +98,41 @@ describe('a group of store paths', () => {
     assert.deepEqual(await names(store, 'joins'), []);
     // What was whole before is kept, and the thread works on.
     assert.equal(await packGroup(paths, { locationOf }), undefined);
+  });
+
+  it('gives its thread back when the store cannot take its layer', async () => {
+    const { store, known, pack } = packerInto();
+    const threads = layerThreads('zlib', 1);
+    const refusing = { ...store, stage: () => Promise.reject(new Error('no room')) };
+    const { packGroup } = createPacker({ store: refusing, known, compressor, threads });
+    for (let round = 0; round < 3; round++) await assert.rejects(packGroup(paths, { locationOf }), /no room/);
+    const again = createPacker({ store, known, compressor, threads });
+    const { value } = await again.pack(closurePath('a'), { location: locationOf('a') });
+    assert.deepEqual((await pack(closurePath('a'), { location: '/nowhere' })).value, value);
+  });
+
+  it('does not fail who wants one of it for what is wrong with another', async () => {
+    const { packGroup, pack, begun } = packerInto();
+    const missing = (path: string): string => (path.endsWith('b') ? join(folder, 'nowhere') : locationOf(path));
+    const group = packGroup(paths, { locationOf: missing });
+    await begun;
+    const one = pack(closurePath('c'), { location: locationOf('c') });
+    await assert.rejects(group, { code: 'STORE_PATH_MISSING' });
+    assert.ok((await one).made);
+  });
+
+  it('stops when its caller leaves after some of it is packed', async () => {
+    const { store, packGroup } = packerInto();
+    const many = ['a', ...Array.from({ length: 40 }, () => 'b')].map((name, index) => ({
+      ...closurePath(`${index}${name}`),
+    }));
+    const stop = new AbortController();
+    const group = packGroup(many, { locationOf, signal: stop.signal });
+    while ((await names(store, 'contents')).length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    stop.abort(new Error('the client left'));
+    await assert.rejects(group, /the client left/);
+    assert.ok((await names(store, 'contents')).length < many.length);
+    assert.equal(store.stagedCount, 0);
   });
 
   it('stops when it is no longer wanted, and goes on while one of it is', async () => {
