@@ -71,9 +71,9 @@ export function buildLog(): BuildLog {
       leftOut = 0;
       return;
     }
-    const note = leftOut > 0 ? ` … (${leftOut} more characters)` : '';
-    // A copy: a line that is cut from a chunk keeps all of the chunk in memory.
-    push(Buffer.from(`${withoutPasswords(current.replace(/\r$/, ''))}${note}`).toString());
+    const line = withoutPasswords(current.endsWith('\r') ? current.slice(0, -1) : current);
+    // A copy of what is cut off: it would keep all of a long line in memory.
+    push(leftOut > 0 ? Buffer.from(`${line} … (${leftOut} more characters)`).toString() : line);
     current = '';
     leftOut = 0;
   }
