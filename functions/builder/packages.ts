@@ -3,7 +3,7 @@ import type { Nix, NixCall } from '../nix/nix.ts';
 import { realise } from '../nix/realise.ts';
 import { type FoundPackage, type RefusedAttribute, resolve } from '../nix/resolve.ts';
 import type { PackageSource } from '../nix/source.ts';
-import type { ClosurePath, StorePath } from '../nix/store-path.ts';
+import type { ClosurePath } from '../nix/store-path.ts';
 import type { System } from '../oci/platform.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
 import { findRecord, type FoundRecord, overwriteRecord, settleRecord } from '../storage/record.ts';
@@ -21,6 +21,7 @@ import {
   packageRecordSchema,
   recordOf,
 } from './package-record.ts';
+import { reachable } from './reachable.ts';
 
 /** The packages of an image at one revision, or why they are not to be had. */
 export type Packages =
@@ -243,18 +244,4 @@ function conclude(
   return unknown.length > 0 || refused.length > 0
     ? { kind: 'packages-unavailable', unknown, refused }
     : { kind: 'packages', packages, evaluated };
-}
-
-/** The closure of `roots` within a larger one, sorted by path. */
-function reachable(roots: readonly StorePath[], closure: ReadonlyMap<StorePath, ClosurePath>): ClosurePath[] {
-  const reached = new Map<StorePath, ClosurePath>();
-  const ahead = [...roots];
-  for (let path = ahead.pop(); path !== undefined; path = ahead.pop()) {
-    if (reached.has(path)) continue;
-    const one = closure.get(path);
-    if (one === undefined) throw new Error(`Nix gave a closure without ${path}`);
-    reached.set(path, one);
-    ahead.push(...one.references);
-  }
-  return [...reached.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
 }

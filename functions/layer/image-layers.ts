@@ -6,6 +6,7 @@ import type { KnownBlobs } from '../storage/known-blobs.ts';
 import type { Leases } from '../storage/leases.ts';
 import type { ObjectKey } from '../storage/object-key.ts';
 import { type Compressor, formatOf } from './compressor.ts';
+import { bytesInFlight, MAX_BYTES_IN_FLIGHT } from './bytes-in-flight.ts';
 import { BlobGoneError, createJoiner, type JoinedLayer, type Layer } from './join.ts';
 import type { LayerThreads } from './layer-threads.ts';
 import { createPacker } from './pack.ts';
@@ -15,6 +16,7 @@ import { type LayerPlanner, layerPlanner } from './plan.ts';
 import type { RecordedBlob } from './recorded-blob.ts';
 import { publishRootLayer } from './root-layer.ts';
 import type { RootDirectory } from './root-node.ts';
+import { together } from './together.ts';
 import { weightedLimit } from './weighted-limit.ts';
 
 /** A layer as a manifest and an image config name it. */
@@ -233,46 +235,6 @@ export function createLayerMaker(into: {
       };
     },
   };
-}
-
-/**
- * What paths on their way to the store may keep in memory together. It bounds what is on its way, not what is packed at
- * once: that the threads which read bound, and while one path's bytes are synced to the disk others are packed.
- */
-const MAX_BYTES_IN_FLIGHT = 48 * 1024 * 1024;
-
-/** The most that one of them keeps: a bucket holds this much of an upload until it is confirmed. */
-const MAX_BYTES_OF_PATH = 16 * 1024 * 1024;
-
-/** The least: what an open stream takes. */
-const MIN_BYTES_OF_PATH = 512 * 1024;
-
-function bytesInFlight(group: readonly ClosurePath[]): number {
-  const narSizeBytes = sum(group.map((path) => path.narSizeBytes));
-  return Math.max(MIN_BYTES_OF_PATH, Math.min(MAX_BYTES_OF_PATH, narSizeBytes));
-}
-
-/** Does all at once; on the first failure the others are aborted and waited for, and it is thrown. */
-async function together<T, R>(
-  items: readonly T[],
-  work: (item: T, stop: AbortSignal) => Promise<R>,
-  signal: AbortSignal | undefined,
-): Promise<R[]> {
-  const failure = new AbortController();
-  const stop = signal ? AbortSignal.any([signal, failure.signal]) : failure.signal;
-  const results = items.map(async (item) => {
-    try {
-      return await work(item, stop);
-    } catch (error) {
-      failure.abort(error);
-      throw error;
-    }
-  });
-  await Promise.allSettled(results);
-  // The reason is the first failure: what the others threw came from the abort.
-  signal?.throwIfAborted();
-  failure.signal.throwIfAborted();
-  return Promise.all(results);
 }
 
 function sum(numbers: readonly number[]): number {

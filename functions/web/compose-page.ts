@@ -2,16 +2,9 @@ import type { PackageIndex } from '../builder/package-index.ts';
 import type { IndexedPackage } from '../builder/package-search.ts';
 import { type CheckedName, type CheckedPart } from './check-name.ts';
 import { type Command } from './commands.ts';
+import { addressOf, type ComposeState, partsOf, replaced, without } from './compose-state.ts';
 import { type Html, html } from './html.ts';
 import { bytes, number } from './words.ts';
-
-/** The state of the page, which is all in its address. */
-export interface ComposeState {
-  /** As it was typed. */
-  readonly name: string;
-  readonly tag: string;
-  readonly query: string;
-}
 
 /** A package that was found, and why it may not be had. */
 export interface FoundPackage extends IndexedPackage {
@@ -25,16 +18,6 @@ export interface ComposeView {
   readonly found: { readonly total: number; readonly packages: readonly FoundPackage[] };
   /** Empty where there is no name yet, or where it is not known how this registry is reached. */
   readonly commands: readonly Command[];
-}
-
-function addressOf({ name, tag, query }: ComposeState): string {
-  const search = new URLSearchParams();
-  if (name !== '') search.set('name', name);
-  if (tag !== 'latest') search.set('tag', tag);
-  if (query !== '') search.set('q', query);
-  // Slashes and colons mean nothing in a query, and are what people read.
-  const text = search.toString().replaceAll('%2F', '/');
-  return text === '' ? '/' : `/?${text}`;
 }
 
 export function composeMain(view: ComposeView): Html {
@@ -260,20 +243,4 @@ function resultItem(one: FoundPackage, state: ComposeState, parts: readonly stri
     </div>
     ${action}
   </li>`;
-}
-
-function partsOf(name: string): readonly string[] {
-  return [...new Set(name.split('/').map((part) => part.trim()))].filter((part) => part !== '');
-}
-
-function without(name: string, part: string): string {
-  return partsOf(name)
-    .filter((one) => one !== part)
-    .join('/');
-}
-
-function replaced(name: string, part: string, other: string): string {
-  return partsOf(name)
-    .map((one) => (one === part ? other : one))
-    .join('/');
 }
