@@ -7,7 +7,7 @@ import { answerBeforeFramework } from './http/before-framework.ts';
 import { answerBrokenRequests, limitConnections } from './http/connections.ts';
 import { earlyHandler } from './http/early-handler.ts';
 import type { Handler } from './http/handler.ts';
-import { stopAtSignals, whenListening } from './http/server.ts';
+import { firstAnswer, stopAtSignals, whenListening } from './http/server.ts';
 import { createLog } from './log.ts';
 
 /**
@@ -40,8 +40,9 @@ async function start(config: Config): Promise<Handler> {
     answerBeforeFramework(server, handle);
     answerBrokenRequests(server);
     stopAtSignals(server, async () => (await composing.promise).stop(), log);
-    // Who has connected by now is answered first.
-    setImmediate(() => void compose(port).catch(giveUp));
+    void firstAnswer(server)
+      .then(() => compose(port))
+      .catch(giveUp);
   });
   return handle;
 }

@@ -1,5 +1,5 @@
 import diagnostics from 'node:diagnostics_channel';
-import { Server } from 'node:http';
+import { Server, type ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 
@@ -20,6 +20,20 @@ export function whenListening(prepare: (server: Server) => void, ready: (server:
       if (typeof address === 'object' && address !== null) ready(server, address.port);
     });
   });
+}
+
+/** Whoever waits for a process to listen asks again within this time. */
+const FIRST_ANSWER_MS = 15;
+
+/**
+ * Resolves once the server has answered somebody, or nobody came at once: loading the rest takes the thread for longer than
+ * all before it, and whoever asks meanwhile would wait for that.
+ */
+export async function firstAnswer(server: Server): Promise<void> {
+  const answered = new Promise<void>((resolve) => {
+    server.once('request', (_request, response: ServerResponse) => response.once('close', resolve));
+  });
+  await Promise.race([answered, sleep(FIRST_ANSWER_MS)]);
 }
 
 function isHttpServer(server: unknown): server is Server {

@@ -48,7 +48,7 @@ const common: BuildOptions = {
   minify: true,
   logLevel: 'warning',
   // What was written for CommonJS asks for Node's own modules with it.
-  banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+  banner: { js: "const require = process.getBuiltinModule('module').createRequire(import.meta.url);" },
 };
 
 const threads = new Set<string>();
