@@ -5,7 +5,7 @@ import { createLayerMaker, type LayerStats, type PackedAhead } from '../layer/im
 import type { LayerThreads } from '../layer/layer-threads.ts';
 import { type LayerPlanner, layerPlanner } from '../layer/plan.ts';
 import { ROOT_LAYER_VERSION, rootTree } from '../layer/root-tree.ts';
-import { StorePathMissingError, type Tree } from '../layer/tree.ts';
+import { entriesOf, StorePathMissingError, type Tree } from '../layer/tree.ts';
 import type { NixCall } from '../nix/nix.ts';
 import type { PackageSource } from '../nix/source.ts';
 import type { ClosurePath, StorePath } from '../nix/store-path.ts';
@@ -19,7 +19,8 @@ import type { ImageRequest } from './image-request.ts';
 import type { PackagesDenied, PackagesUnavailable } from './outcome.ts';
 import { nameWithoutVersion, type PackagePolicy, type PolicySubject, subjectOf } from './package-policy.ts';
 import { type NamedRecord, packageObject, packageRecordSchema } from './package-record.ts';
-import type { KnownPackage, PackageFinder, PackageQuery } from './packages.ts';
+import type { FindCall, KnownPackage, PackageFinder, PackageQuery } from './packages.ts';
+import type { ReadTrees } from './package-listing.ts';
 import { imagePublisher } from './publish-image.ts';
 
 /** In every image where the package set has them: CA certificates, and the names of protocols and services. */
@@ -137,14 +138,14 @@ export function imageMaker(into: {
   async function make(
     order: ImageOrder,
     call: NixCall,
-    packAhead: (closure: readonly ClosurePath[]) => PackedAhead,
+    packAhead: (closure: readonly ClosurePath[], trees: ReadTrees) => PackedAhead,
   ): ReturnType<ImageMaker['make']> {
     const denied = await denialOf(order, call);
     if (denied !== undefined) return denied;
     let ahead: PackedAhead | undefined;
-    const whenClosure = async (closure: readonly ClosurePath[]): Promise<void> => {
+    const whenClosure: FindCall['whenClosure'] = async (closure, trees) => {
       await call.room?.hold(closure.map(({ path }) => path));
-      ahead = packAhead(closure);
+      ahead = packAhead(closure, trees);
     };
     const found = await finder.find(queryOf(order), { ...call, whenClosure });
     if (found.kind !== 'packages') return found;
@@ -182,7 +183,10 @@ export function imageMaker(into: {
       const signal = call.signal ? AbortSignal.any([call.signal, over.signal]) : over.signal;
       let begun: PackedAhead | undefined;
       try {
-        return await make(order, call, (closure) => (begun = layerMaker.packAhead(closure, { signal })));
+        return await make(order, call, (closure, trees) => {
+          begun = layerMaker.packAhead(closure, { signal, treeOf: (path) => handedOn(trees.get(path)) });
+          return begun;
+        });
       } finally {
         // What was begun and nobody needs.
         over.abort();
@@ -190,6 +194,13 @@ export function imageMaker(into: {
       }
     },
   };
+}
+
+/** Handing on a tree costs the main thread some microseconds for each entry; longer ones are read again by who packs. */
+const MAX_ENTRIES_HANDED_ON = 4_000;
+
+function handedOn(tree: Tree | undefined): Tree | undefined {
+  return tree !== undefined && entriesOf(tree, MAX_ENTRIES_HANDED_ON) < MAX_ENTRIES_HANDED_ON ? tree : undefined;
 }
 
 /** The image's root: what was asked for, in the order of the names, before what that propagates. */

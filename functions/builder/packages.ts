@@ -10,7 +10,7 @@ import { findRecord, type FoundRecord, overwriteRecord, settleRecord } from '../
 import { agreeOnPaths } from './agree-on-paths.ts';
 import type { PackagesUnavailable } from './outcome.ts';
 import { PackageDeniedError } from './package-policy.ts';
-import { listIfThere, listOutputs } from './package-listing.ts';
+import { listIfThere, listOutputs, type ReadTrees } from './package-listing.ts';
 import {
   type AttributeRecord,
   namedRecord,
@@ -50,8 +50,11 @@ export interface PackageQuery {
 }
 
 export type FindCall = NixCall & {
-  /** Called with the closure of what had to be evaluated, whole on this machine, while its records are still written. */
-  readonly whenClosure?: ((closure: readonly ClosurePath[]) => Promise<void>) | undefined;
+  /**
+   * Called with the closure of what had to be evaluated, whole on this machine, while its records are still written, and
+   * with the trees that were read of it, to which others are added.
+   */
+  readonly whenClosure?: ((closure: readonly ClosurePath[], trees: ReadTrees) => Promise<void>) | undefined;
 };
 
 /** Finds out what attributes are, from records where there are any and from Nix where not. */
@@ -134,18 +137,20 @@ export function packageFinder(world: {
     if (found.length === 0) return [];
     const outputs = found.flatMap((one) => one.outputs);
     const paths = [...new Set(outputs.map((output) => output.path))];
+    let trees: ReadTrees = new Map();
     const wholeClosure = async () => {
       const whole = await closureOf(nix, paths, call);
-      if (whole !== undefined) await call.whenClosure?.(whole);
+      if (whole !== undefined) await call.whenClosure?.(whole, trees);
       return whole;
     };
     // What is on this machine is read while Nix says whether all of it is whole.
-    let [closure, listings] = await Promise.all([wholeClosure(), listIfThere(found)]);
+    let [closure, listings] = await Promise.all([wholeClosure(), listIfThere(found, trees)]);
     if (closure === undefined || listings === undefined) {
       await realise(nix, outputs, call);
+      trees = new Map();
       closure = await wholeClosure();
       if (closure === undefined) throw new Error(`Nix built ${paths.join(', ')} and does not have it`);
-      listings = await listOutputs(found);
+      listings = await listOutputs(found, { trees });
     }
     const byPath = new Map(closure.map((one) => [one.path, one]));
     return listings.map(({ one, own, propagated, trees }) =>

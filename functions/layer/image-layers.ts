@@ -10,7 +10,7 @@ import { bytesInFlight, MAX_BYTES_IN_FLIGHT } from './bytes-in-flight.ts';
 import { BlobGoneError, createJoiner, type JoinedLayer, type Layer } from './join.ts';
 import type { LayerThreads } from './layer-threads.ts';
 import { createPacker } from './pack.ts';
-import type { PackedPath } from './packed-path.ts';
+import type { OnDisk, PackedPath } from './packed-path.ts';
 import { joinedThenLargest, largestFirst } from './pack-order.ts';
 import { type LayerPlanner, layerPlanner } from './plan.ts';
 import type { RecordedBlob } from './recorded-blob.ts';
@@ -47,9 +47,7 @@ export interface LayerSources {
   readonly fresh: readonly Digest[];
 }
 
-export interface ImageLayersOptions {
-  /** Where a store path's content lies, when not at the path itself. */
-  readonly locationOf?: ((path: StorePath) => string) | undefined;
+export interface ImageLayersOptions extends OnDisk {
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -106,16 +104,17 @@ export function createLayerMaker(into: {
   /** What a layer is made of; several paths that are all new are packed as one layer. */
   function packGroup(
     group: readonly ClosurePath[],
-    { locationOf, signal, ahead }: ImageLayersOptions & { readonly ahead?: PackedAhead | undefined },
+    { signal, ahead, ...onDisk }: ImageLayersOptions & { readonly ahead?: PackedAhead | undefined },
   ): Promise<PackedMembersAndLayer> {
     async function packOne(path: ClosurePath, stop: AbortSignal | undefined) {
       const packing =
-        ahead?.resultOf(path.path) ?? packer.pack(path, { location: locationOf?.(path.path), signal: stop });
+        ahead?.resultOf(path.path) ??
+        packer.pack(path, { location: onDisk.locationOf?.(path.path), tree: onDisk.treeOf?.(path.path), signal: stop });
       return [path.path, await packing] as const;
     }
 
     return limit(bytesInFlight(group), async () => {
-      const whole = group.length > 1 ? await packer.packGroup(group, { locationOf, signal }) : undefined;
+      const whole = group.length > 1 ? await packer.packGroup(group, { ...onDisk, signal }) : undefined;
       const members = whole
         ? group.map(({ path }, index) => [path, whole.members[index] as RecordedBlob<PackedPath>] as const)
         : await together(largestFirst(group), packOne, signal);
@@ -123,7 +122,7 @@ export function createLayerMaker(into: {
     });
   }
 
-  const make: LayerMaker['make'] = async ({ closure, root }, { locationOf, signal, ahead } = {}) => {
+  const make: LayerMaker['make'] = async ({ closure, root }, { signal, ahead, ...onDisk } = {}) => {
     const byPath = new Map(closure.map((path) => [path.path, path]));
     const packed = new Map<StorePath, RecordedBlob<PackedPath>>();
     const joins = new Set<ObjectKey>();
@@ -140,7 +139,7 @@ export function createLayerMaker(into: {
     }
     async function packAll(group: readonly StorePath[], stop: AbortSignal): Promise<JoinedLayer | undefined> {
       const { members, joined } = await (ahead?.groupOf(group) ??
-        packGroup(group.map(pathOf), { locationOf, signal: stop, ahead }));
+        packGroup(group.map(pathOf), { ...onDisk, signal: stop, ahead }));
       for (const [path, member] of members) packed.set(path, member);
       return joined;
     }
@@ -210,13 +209,13 @@ export function createLayerMaker(into: {
 
   return {
     make,
-    packAhead(closure, { locationOf, signal } = {}) {
+    packAhead(closure, options = {}) {
       const byPath = new Map(closure.map((path) => [path.path, path]));
       const pathOf = (path: StorePath): ClosurePath => byPath.get(path) as ClosurePath;
       const groups = new Map<string, Promise<PackedMembersAndLayer>>();
       const results = new Map<StorePath, Promise<RecordedBlob<PackedPath>>>();
       for (const group of joinedThenLargest(planner.plan(closure), pathOf)) {
-        const packing = packGroup(group.map(pathOf), { locationOf, signal });
+        const packing = packGroup(group.map(pathOf), options);
         // Its failure is met by whoever asks for it, if anybody does.
         packing.catch(() => undefined);
         groups.set(group.join('\n'), packing);

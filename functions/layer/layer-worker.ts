@@ -72,9 +72,9 @@ function closeGroup(): TarTotals {
 }
 
 /** Replies with the pieces of a store path's member, as they are asked for. */
-async function pack({ name, location, ofGroup }: LayerRequest & { kind: 'pack' }): Promise<void> {
+async function pack({ name, location, tree: known, ofGroup }: LayerRequest & { kind: 'pack' }): Promise<void> {
   if (ofGroup !== (group !== undefined)) throw new Error('a group is open, or should be');
-  const tree = await readTree(location, { signal: { throwIfAborted } });
+  const tree = known ?? (await readTree(location, { signal: { throwIfAborted } }));
   const tar = hashing();
   function* chunks(): Generator<Buffer, void, void> {
     for (const chunk of memberTar(name, location, tree)) {

@@ -1,10 +1,9 @@
-import type { StorePath } from '../nix/store-path.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
 import type { KnownBlobs } from '../storage/known-blobs.ts';
 import { HEAD, TAIL } from './frame.ts';
 import { type JoinedLayer, joinedPaths, joinedPathsAt } from './join.ts';
 import type { LayerThreads } from './layer-threads.ts';
-import { type PackedPath, type PathToPack, placeOf, publishPacked } from './packed-path.ts';
+import { type OnDisk, type PackedPath, type PathToPack, placeOf, publishPacked } from './packed-path.ts';
 import { openBlob, type OpenBlob } from './publish-blob.ts';
 import { findWhole, type RecordedBlob, type RecordedBlobAt, settleMade } from './recorded-blob.ts';
 import type { SharedWork } from './shared-work.ts';
@@ -25,10 +24,7 @@ export interface PackedGroup {
  */
 export type GroupPacker = (
   paths: readonly PathToPack[],
-  options?: {
-    readonly locationOf?: ((path: StorePath) => string) | undefined;
-    readonly signal?: AbortSignal | undefined;
-  },
+  options?: OnDisk & { readonly signal?: AbortSignal | undefined },
 ) => Promise<PackedGroup | undefined>;
 
 export function groupPacker(world: {
@@ -55,7 +51,7 @@ export function groupPacker(world: {
 
   async function packAll(
     members: readonly Member[],
-    locationOf: (path: StorePath) => string,
+    { locationOf, treeOf }: OnDisk,
     group: AbortController,
   ): Promise<JoinedLayer | undefined> {
     const { signal } = group;
@@ -69,7 +65,10 @@ export function groupPacker(world: {
       const whole = (layer = await openBlob(store, { signal }));
       await whole.write(HEAD[packing.format]);
       for (const { path, at, before, packed } of members) {
-        const one = packing.pack(placeOf(path.path, locationOf(path.path)), (piece) => whole.write(piece));
+        const one = packing.pack(
+          placeOf(path.path, locationOf?.(path.path) ?? path.path, treeOf?.(path.path)),
+          (piece) => whole.write(piece),
+        );
         const isRead = Promise.withResolvers<undefined>();
         const published = publishPacked(store, { ...one, [Symbol.asyncIterator]: () => reading(one, isRead) }, signal);
         publishing.push(published);
@@ -98,7 +97,7 @@ export function groupPacker(world: {
     }
   }
 
-  return async (paths, { locationOf = (path: StorePath): string => path, signal } = {}) => {
+  return async (paths, { signal, ...onDisk } = {}) => {
     const records = paths.map((path) => ({ path, at: recordOf(path) }));
     const isBusy = (): boolean => records.some(({ path, at }) => isLeased(path) || share.isRunning(at.key));
     if (isBusy()) return undefined;
@@ -137,7 +136,7 @@ export function groupPacker(world: {
       };
       return share(member.at.key, work, { signal });
     });
-    const layer = packAll(members, locationOf, group);
+    const layer = packAll(members, onDisk, group);
     layer.catch((error: unknown) => {
       for (const { packed } of members) packed.reject(error);
     });

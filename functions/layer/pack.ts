@@ -8,10 +8,13 @@ import { type PackedPath, packedPathAt, type PathToPack, placeOf, publishPacked 
 import type { StorePathPlace } from './packing.ts';
 import { findOrMake, type RecordedBlob, type RecordedBlobAt } from './recorded-blob.ts';
 import { sharedWork } from './shared-work.ts';
+import type { Tree } from './tree.ts';
 
 export interface PackOptions {
   /** Where the path's content lies, when it is not at the path itself. */
   readonly location?: string | undefined;
+  /** What was read there. */
+  readonly tree?: Tree | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -49,10 +52,10 @@ export function createPacker(into: {
   const isLeased = ({ narSizeBytes }: PathToPack): boolean => leases !== undefined && narSizeBytes >= LEASED_MIN_BYTES;
 
   return {
-    pack(path, { location = path.path, signal } = {}) {
+    pack(path, { location = path.path, tree, signal } = {}) {
       const at = recordOf(path);
       const packOnce = (stop: AbortSignal): Promise<RecordedBlob<PackedPath>> =>
-        findOrMake(at, () => pack(store, threads, placeOf(path.path, location), stop), {
+        findOrMake(at, () => pack(store, threads, placeOf(path.path, location, tree), stop), {
           signal: stop,
           leases: isLeased(path) ? leases : undefined,
         });

@@ -11,7 +11,7 @@ import { FRAME_VERSION } from './frame.ts';
 import type { Packing, StorePathPlace } from './packing.ts';
 import { publishBlob } from './publish-blob.ts';
 import type { RecordedBlobAt } from './recorded-blob.ts';
-import { byteString } from './tree.ts';
+import { byteString, type Tree } from './tree.ts';
 
 /** Version of the record below and of how a member is made. */
 const FORMAT = 1;
@@ -57,9 +57,16 @@ export function packedPathAt(
   return { store, known, key: objectKey('contents', name), schema: packedPathSchema };
 }
 
-/** @param location where its content lies */
-export function placeOf(path: StorePath, location: string): StorePathPlace {
-  return { name: path.slice(1), location: byteString(location) };
+/** Where store paths are on this machine, and what is known of them. */
+export interface OnDisk {
+  /** Where a store path's content lies, when not at the path itself. */
+  readonly locationOf?: ((path: StorePath) => string) | undefined;
+  /** What was read there, whole; undefined when it was not, or is too long to be handed on. */
+  readonly treeOf?: ((path: StorePath) => Tree | undefined) | undefined;
+}
+
+export function placeOf(path: StorePath, location: string, tree: Tree | undefined): StorePathPlace {
+  return { name: path.slice(1), location: byteString(location), tree };
 }
 
 /** Publishes a path's layer while it is packed. */

@@ -1,13 +1,15 @@
 import { HEAD, TAIL } from './frame.ts';
 import type { LayerJob } from './layer-job.ts';
-import type { LayerReply, PackTotals } from './layer-messages.ts';
-import type { ByteString } from './tree.ts';
+import { type LayerReply, type PackTotals, WINDOW_BYTES } from './layer-messages.ts';
+import type { ByteString, Tree } from './tree.ts';
 
 export interface StorePathPlace {
   /** How its entries are named, without a slash in front. */
   readonly name: ByteString;
   /** Where it lies on this disk. */
   readonly location: ByteString;
+  /** What lies there, when it was read before: reading it takes as long as packing small files does. */
+  readonly tree?: Tree | undefined;
 }
 
 /** A store path's layer on its way: head, member and tail, once. */
@@ -20,6 +22,21 @@ export interface Packing extends AsyncIterable<Buffer> {
   close(): Promise<void>;
 }
 
+/** Room for the longest end of a layer, with the head of one that has nothing before it. */
+const END_BYTES = WINDOW_BYTES + 4096;
+
+/** As many as were ever in use at once: new memory costs more than what is done with it, in a virtual machine above all. */
+const spareEnds: Buffer[] = [];
+
+function joined(into: Buffer, parts: readonly Uint8Array[]): Buffer {
+  let length = 0;
+  for (const part of parts) {
+    into.set(part, length);
+    length += part.length;
+  }
+  return into.subarray(0, length);
+}
+
 /**
  * While one piece is in use the thread makes the next.
  *
@@ -29,7 +46,7 @@ export interface Packing extends AsyncIterable<Buffer> {
  */
 export function packing(
   job: LayerJob,
-  { name, location }: StorePathPlace,
+  { name, location, tree }: StorePathPlace,
   group?: (member: Buffer) => Promise<void>,
 ): Packing {
   type Piece = LayerReply & { kind: 'piece' };
@@ -41,7 +58,7 @@ export function packing(
     asked.catch(() => undefined);
     return asked;
   }
-  let next = ask({ kind: 'pack', name, location, ofGroup: group !== undefined });
+  let next = ask({ kind: 'pack', name, location, tree, ofGroup: group !== undefined });
 
   return {
     memberOffset: HEAD[job.format].length,
@@ -57,10 +74,13 @@ export function packing(
         } else {
           ({ totals } = piece);
           // In memory of its own, so that the thread need not wait until the end is written.
-          const end = Buffer.concat([...head, bytes, TAIL[job.format]]);
+          const memory = spareEnds.pop() ?? Buffer.allocUnsafeSlow(END_BYTES);
+          const end = joined(memory, [...head, bytes, TAIL[job.format]]);
           if (group === undefined) job.done();
           else await group(bytes);
           yield end;
+          // Who wants more is done with it; who stops before may not be.
+          spareEnds.push(memory);
           return;
         }
       }

@@ -35,6 +35,17 @@ export function isSymlink(tree: Tree): tree is Symlink {
   return 'target' in tree;
 }
 
+/** How many entries a tree has, as far as `most`. */
+export function entriesOf(tree: Tree, most: number): number {
+  if (!isDirectory(tree)) return 1;
+  let entries = 1;
+  for (const [, below] of tree.entries) {
+    if (entries >= most) break;
+    entries += entriesOf(below, most - entries);
+  }
+  return entries;
+}
+
 /** The bytes of a string that {@link bytesOf} can spell: the other way of `buffer.toString('latin1')`. */
 export function bytesOf(text: ByteString): Buffer {
   return Buffer.from(text, 'latin1');

@@ -25,7 +25,12 @@ export const start: Benchmark = {
     ];
     const env = {
       ...{ NODE_ENV: 'production', NODE_COMPILE_CACHE: join(app, 'compile-cache') },
-      ...{ UV_THREADPOOL_SIZE: '8', MALLOC_ARENA_MAX: '2', STORAGE_PATH: join(app, 'store') },
+      ...{
+        UV_THREADPOOL_SIZE: '8',
+        MALLOC_ARENA_MAX: '2',
+        GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1',
+        STORAGE_PATH: join(app, 'store'),
+      },
     };
     const ours: StartTime[] = [];
     const bare: StartTime[] = [];

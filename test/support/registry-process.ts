@@ -55,6 +55,7 @@ export async function startRegistry(
       NODE_ENV: 'production',
       UV_THREADPOOL_SIZE: '8',
       MALLOC_ARENA_MAX: '2',
+      GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1',
       NIX_CONFIG,
       PORT: String(port),
       ...env,

@@ -11,8 +11,17 @@ const args = [
   ...['--enable-source-maps', '--min-semi-space-size=4', '--max-semi-space-size=4', '--max-old-space-size=512'],
   ...[program, `--source=${program}`, '--target=registry', '--signature-type=http', '--ignored-routes='],
 ];
-const { NODE_ENV = '', NODE_COMPILE_CACHE = '', UV_THREADPOOL_SIZE = '', MALLOC_ARENA_MAX = '' } = process.env;
-const env = { NODE_ENV, NODE_COMPILE_CACHE, UV_THREADPOOL_SIZE, MALLOC_ARENA_MAX, STORAGE_PATH: '/tmp/store' };
+const {
+  NODE_ENV = '',
+  NODE_COMPILE_CACHE = '',
+  UV_THREADPOOL_SIZE = '',
+  MALLOC_ARENA_MAX = '',
+  GLIBC_TUNABLES = '',
+} = process.env;
+const env = {
+  ...{ NODE_ENV, NODE_COMPILE_CACHE, UV_THREADPOOL_SIZE, MALLOC_ARENA_MAX, GLIBC_TUNABLES },
+  STORAGE_PATH: '/tmp/store',
+};
 const bareArgs = (port: number) => ['-e', `require('http').createServer((_, out) => out.end('{}')).listen(${port})`];
 
 const ours: StartTime[] = [];
