@@ -15,8 +15,15 @@ export interface ResumableUpload {
   abort(): Promise<void>;
 }
 
-/** What is kept until the bucket has confirmed it, so that it can be sent again; an upload fills another one meanwhile. */
-const CHUNK_BYTES = 1024 * 1024;
+/**
+ * What is kept until the bucket has confirmed it, so that it can be sent again; an upload fills another one meanwhile. Each
+ * waits for an answer once, so a long upload sends long ones.
+ */
+const SHORT_CHUNK_BYTES = 1024 * 1024;
+const LONG_CHUNK_BYTES = 4 * 1024 * 1024;
+/** Those of one upload: several at once keep each other busy, and memory has a bound. */
+const MAX_LONG_CHUNKS = 2;
+let longChunks = 0;
 
 /** How often in a row a chunk may fail, with waits from one second that double. */
 const MAX_FAILURES = 5;
@@ -31,7 +38,10 @@ type Progress =
 const completeSchema = z.object({ size: z.coerce.number(), md5Hash: z.string().optional() });
 
 /** Chunks that no upload uses: memory of this size is given back late, so it is used again. */
-const freeChunks: Buffer[] = [];
+const freeChunks = new Map<number, Buffer[]>([
+  [SHORT_CHUNK_BYTES, []],
+  [LONG_CHUNK_BYTES, []],
+]);
 
 /**
  * Begins an upload (Cloud Storage, "Resumable uploads"). The session is the client library's; its own way to send the
@@ -43,8 +53,9 @@ export async function resumableUpload(file: File, metadata: ReturnType<typeof ne
     preconditionOpts: { ifGenerationMatch: NO_GENERATION },
   });
   const stop = new AbortController();
-  const chunks = [takeChunk(), takeChunk()] as const;
-  let filling = 0;
+  let filling = takeChunk(SHORT_CHUNK_BYTES);
+  /** It is being sent, or was and can be filled. */
+  let sent = takeChunk(SHORT_CHUNK_BYTES);
   let filledBytes = 0;
   /** Where the chunk that is being filled begins. */
   let offset = 0;
@@ -91,20 +102,32 @@ export async function resumableUpload(file: File, metadata: ReturnType<typeof ne
   /** Sends what was filled, when the chunk before has arrived; does not wait for this one. */
   async function flush(total: number | '*'): Promise<void> {
     await sending;
-    sending = send((chunks[filling] as Buffer).subarray(0, filledBytes), offset, total);
+    sending = send(filling.subarray(0, filledBytes), offset, total);
     // Whoever comes next awaits it; until then its failure is nobody's.
     sending.catch(() => undefined);
     offset += filledBytes;
     filledBytes = 0;
-    filling = 1 - filling;
+    [filling, sent] = [sent, filling];
+    if (offset >= LONG_CHUNK_BYTES && filling.length < LONG_CHUNK_BYTES && longChunks < MAX_LONG_CHUNKS) {
+      giveBack(filling);
+      filling = takeChunk(LONG_CHUNK_BYTES);
+    }
+  }
+
+  let areTaken = true;
+  function giveAllBack(): void {
+    if (!areTaken) return;
+    areTaken = false;
+    giveBack(filling);
+    giveBack(sent);
   }
 
   return {
     async write(chunk) {
       for (let from = 0; from < chunk.length;) {
         // A full chunk stays until there is more: the last one is sent with the length of the whole.
-        if (filledBytes === CHUNK_BYTES) await flush('*');
-        const taken = chunk.copy(chunks[filling] as Buffer, filledBytes, from);
+        if (filledBytes === filling.length) await flush('*');
+        const taken = chunk.copy(filling, filledBytes, from);
         filledBytes += taken;
         from += taken;
       }
@@ -113,18 +136,25 @@ export async function resumableUpload(file: File, metadata: ReturnType<typeof ne
       await flush(offset + filledBytes);
       const progress = await sending;
       if (progress.kind === 'incomplete') throw new Error('the bucket does not say that the upload is complete');
-      freeChunks.push(...chunks);
+      giveAllBack();
       return progress;
     },
     async abort() {
       stop.abort();
       await Promise.allSettled([sending]);
+      giveAllBack();
       // The last request may have arrived although its answer did not.
       await ifFound(file.delete());
     },
   };
 }
 
-function takeChunk(): Buffer {
-  return freeChunks.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES);
+function takeChunk(bytes: number): Buffer {
+  if (bytes === LONG_CHUNK_BYTES) longChunks++;
+  return freeChunks.get(bytes)?.pop() ?? Buffer.allocUnsafeSlow(bytes);
+}
+
+function giveBack(chunk: Buffer): void {
+  if (chunk.length === LONG_CHUNK_BYTES) longChunks--;
+  freeChunks.get(chunk.length)?.push(chunk);
 }

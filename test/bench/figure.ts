@@ -7,6 +7,8 @@ export interface Figure {
   readonly floor?: { readonly what: string; readonly values: readonly number[] };
   /** What the best run has to reach, on a machine that does nothing else. */
   readonly atMost?: number;
+  /** The same, as a multiple of the floor's median. */
+  readonly atMostOfFloor?: number;
   /** The same for a rate. */
   readonly atLeast?: number;
   /** The most memory that was resident in the registry, in bytes. */
@@ -35,10 +37,17 @@ export function median(values: readonly number[]): number {
 }
 
 /** Whether the best run has reached what it has to. Others only say how busy the machine was. */
-export function isReached({ values, atMost, atLeast }: Figure): boolean {
+export function isReached(figure: Figure): boolean {
+  const { values, atLeast } = figure;
+  const atMost = mostOf(figure);
   return (
     (atMost === undefined || Math.min(...values) <= atMost) && (atLeast === undefined || Math.max(...values) >= atLeast)
   );
+}
+
+/** What a time may be; undefined for one without a bound, and for a rate. */
+export function mostOf({ atMost, atMostOfFloor, floor }: Figure): number | undefined {
+  return floor === undefined || atMostOfFloor === undefined ? atMost : atMostOfFloor * median(floor.values);
 }
 
 /** Times what `work` takes, in seconds. */

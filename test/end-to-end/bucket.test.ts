@@ -89,7 +89,7 @@ async function firstMade(registry: RegistryProcess): Promise<Record<string, unkn
 /** What a bucket holds under its names is what the names say, and nothing is left in staging. */
 function everythingIsWhole({ objects }: BucketDouble): void {
   for (const name of objects.names('layers/')) {
-    assert.equal(digestOfBytes(Buffer.concat(objects.get(name).content)), `sha256:${name.slice('layers/'.length)}`);
+    assert.equal(digestOfBytes(objects.bytes(name)), `sha256:${name.slice('layers/'.length)}`);
   }
 }
 
@@ -305,12 +305,13 @@ describe('a registry over a bucket', () => {
     assert.ok(!denied.includes('ya29.'));
   });
 
-  it('packs and serves 300 MB in 250 MB of memory', async () => {
+  it('packs and serves 300 MB in 250 MB of memory', async (context) => {
     await using bucket = await startBucket();
     await using registry = await startRegistry(await withKey(bucket, debianPackages));
     const image = await copyAndCheck(registry.host, 'python3/gcc/nodejs/postgresql/redis-server/clang');
     assert.ok(image.size > 300e6, `the image has ${image.size} bytes`);
     const peakBytes = await registry.peakMemoryBytes();
+    context.diagnostic(`${Math.round(peakBytes / 1e6)} MB`);
     assert.ok(peakBytes < 250e6, `${peakBytes} bytes were resident`);
   });
 });

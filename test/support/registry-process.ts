@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** A registry in a process of its own, as `npm start` runs it. */
@@ -56,6 +57,7 @@ export async function startRegistry(
       UV_THREADPOOL_SIZE: '8',
       MALLOC_ARENA_MAX: '2',
       GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1',
+      NODE_COMPILE_CACHE: join(process.env['NIXERY_DATA_DIR'] ?? join(projectFolder, '.data'), 'compile-cache'),
       NIX_CONFIG,
       PORT: String(port),
       ...env,

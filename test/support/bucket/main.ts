@@ -15,7 +15,7 @@ const lines = (variables: Record<string, string>) =>
   Object.entries(variables).map(([name, value]) => `  export ${name}=${value}`);
 process.stdout.write(
   [
-    `The bucket ${BUCKET} is at ${double.endpoint}, in memory, until Ctrl-C. It refuses what nobody signed.`,
+    `The bucket ${BUCKET} is at ${double.endpoint}, until Ctrl-C. It refuses what nobody signed.`,
     '',
     'In another terminal, with a key that was made just now:',
     '',

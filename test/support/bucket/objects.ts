@@ -1,11 +1,12 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { inMemory, type Piece } from './piece.ts';
 
 /** One generation of an object, as a bucket keeps it. */
 export interface StoredObject {
   readonly name: string;
   readonly generation: number;
   metageneration: number;
-  readonly content: readonly Buffer[];
+  readonly content: readonly Piece[];
   readonly sizeBytes: number;
   /** Base64. */
   readonly md5: string;
@@ -47,7 +48,7 @@ export class ApiFailure extends Error {
   }
 }
 
-/** The objects of one bucket, in memory, with Cloud Storage's rules for generations and preconditions. */
+/** The objects of one bucket, with Cloud Storage's rules for generations and preconditions. */
 export class BucketObjects {
   readonly name: string;
   readonly #nowMs: () => number;
@@ -77,6 +78,11 @@ export class BucketObjects {
     return object;
   }
 
+  /** All of an object's content. */
+  bytes(name: string): Buffer {
+    return Buffer.concat(this.get(name).content.map((piece) => piece.bytes()));
+  }
+
   /** @throws ApiFailure 412 conditionNotMet */
   check(name: string, conditions: Preconditions): void {
     const object = this.#objects.get(name);
@@ -95,12 +101,13 @@ export class BucketObjects {
   /** @param hash MD5 of the first `hashed` pieces of the content, when that is known */
   put(
     name: string,
-    content: readonly Buffer[],
+    pieces: readonly (Piece | Buffer)[],
     fields: ObjectFields,
     conditions: Preconditions,
     { hash = createHash('md5'), hashed = 0 } = {},
   ): StoredObject {
-    for (const piece of content.slice(hashed)) hash.update(piece);
+    const content = pieces.map((piece) => (Buffer.isBuffer(piece) ? inMemory(piece) : piece));
+    for (const piece of content.slice(hashed)) piece.hashInto(hash);
     const md5 = hash.digest('base64');
     if (fields.md5Hash !== undefined && fields.md5Hash !== md5) {
       const message = `Provided MD5 hash "${fields.md5Hash}" doesn't match calculated MD5 hash "${md5}".`;
@@ -167,7 +174,7 @@ export function* slice(object: StoredObject, start: number, end: number): Genera
   for (const piece of object.content) {
     const from = Math.max(start - offset, 0);
     const to = Math.min(end + 1 - offset, piece.length);
-    if (from < to) yield piece.subarray(from, to);
+    if (from < to) yield piece.part(from, to).bytes();
     offset += piece.length;
     if (offset > end) return;
   }

@@ -227,6 +227,7 @@ export async function startBucket({
       server.close();
       server.closeAllConnections();
       await closed;
+      uploads.close();
     },
   };
 }

@@ -2,6 +2,7 @@ import { createHash, type Hash, randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import type { Fault } from './faults.ts';
+import { inMemory, type Piece, Spool } from './piece.ts';
 import { ApiFailure, type BucketObjects, type ObjectFields, type Preconditions, type StoredObject } from './objects.ts';
 
 /** Chunks of a resumable upload, but for the last, are multiples of this. */
@@ -12,7 +13,7 @@ interface Session {
   readonly name: string;
   readonly fields: ObjectFields;
   readonly conditions: Preconditions;
-  readonly pieces: Buffer[];
+  readonly pieces: Piece[];
   receivedBytes: number;
   /** MD5 of the first `hashed` pieces: a long upload is hashed as it comes, while its client prepares the next chunk. */
   readonly hash: Hash;
@@ -29,10 +30,16 @@ export type UploadState =
 /** The uploads into one bucket. */
 export class Uploads {
   readonly #objects: BucketObjects;
+  readonly #spool = new Spool();
   readonly #sessions = new Map<string, Session>();
 
   constructor(objects: BucketObjects) {
     this.#objects = objects;
+  }
+
+  /** To be called once, when nobody reads what was uploaded any more. */
+  close(): void {
+    this.#spool.close();
   }
 
   /** `uploadType=multipart`: fields and content in one request. */
@@ -53,8 +60,9 @@ export class Uploads {
       throw new ApiFailure(400, 'badRequest', 'Malformed multipart body.');
     const fields = fieldsOf(json.body);
     const type = content.headers['content-type'];
-    if (fault?.kind === 'corrupt-upload') corrupt([content.body]);
-    return this.#objects.put(name, [content.body], { ...(type && { contentType: type }), ...fields }, conditions);
+    const pieces = [inMemory(content.body)];
+    if (fault?.kind === 'corrupt-upload') corrupt(pieces);
+    return this.#objects.put(name, pieces, { ...(type && { contentType: type }), ...fields }, conditions);
   }
 
   /** `uploadType=resumable`: opens a session. */
@@ -105,7 +113,7 @@ export class Uploads {
       const fresh = chunk.subarray(Math.max(session.receivedBytes - position, 0));
       position += chunk.length;
       arrived += chunk.length;
-      if (fresh.length > 0) session.pieces.push(fresh);
+      if (fresh.length > 0) session.pieces.push(this.#spool.append(fresh));
       session.receivedBytes += fresh.length;
       if (fault?.kind === 'reset-upload' && arrived >= fault.afterBytes) {
         session.receivedBytes = keepWholeUnits(session);
@@ -117,7 +125,7 @@ export class Uploads {
 }
 
 function hashWhatCame(session: Session): void {
-  for (const piece of session.pieces.slice(session.hashed)) session.hash.update(piece);
+  for (const piece of session.pieces.slice(session.hashed)) piece.hashInto(session.hash);
   session.hashed = session.pieces.length;
 }
 
@@ -128,15 +136,18 @@ function keepWholeUnits(session: Session): number {
   while (surplus > 0) {
     const last = session.pieces.pop();
     if (last === undefined) break;
-    if (last.length > surplus) session.pieces.push(last.subarray(0, last.length - surplus));
+    if (last.length > surplus) session.pieces.push(last.part(0, last.length - surplus));
     surplus -= Math.min(last.length, surplus);
   }
   return whole;
 }
 
-function corrupt(pieces: readonly Buffer[]): void {
-  const last = pieces.findLast(({ length }) => length > 0);
-  if (last !== undefined) last[last.length - 1] = (last.at(-1) ?? 0) ^ 1;
+function corrupt(pieces: Piece[]): void {
+  const index = pieces.findLastIndex(({ length }) => length > 0);
+  const last = pieces[index]?.bytes();
+  if (last === undefined) return;
+  last[last.length - 1] = (last.at(-1) ?? 0) ^ 1;
+  pieces[index] = inMemory(last);
 }
 
 function fieldsOf(json: Buffer): ObjectFields {
