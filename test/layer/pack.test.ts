@@ -61,6 +61,21 @@ function counting(wait?: (signal: AbortSignal | undefined) => Promise<unknown>):
 }
 
 describe('a packed store path', () => {
+  it('is the same when what lies there was read before, and is not read again', async () => {
+    const tree = await readTree(byteString(location));
+    const [read, known] = await Promise.all([
+      packerInto(memoryStore())(HELLO, { location }),
+      packerInto(memoryStore())(HELLO, { location, tree }),
+    ]);
+    assert.deepEqual(known.value, read.value);
+    assert.ok('entries' in tree);
+    const store = memoryStore();
+    const part = { entries: tree.entries.filter(([name]) => name === 'bin') };
+    const { value } = await packerInto(store)(HELLO, { location, tree: part });
+    const listed = listBlob(await blob(store, value.digest)).map(({ name }) => name);
+    assert.deepEqual(listed.slice(-2), [`${HELLO.path.slice(1)}/bin`, `${HELLO.path.slice(1)}/bin/hello`]);
+  });
+
   it('is a layer that python reads as what was on the disk', async () => {
     const store = memoryStore();
     const { value, made } = await packerInto(store)(HELLO, { location });
