@@ -54,10 +54,14 @@ async function podmanSettings(): Promise<Record<string, string>> {
 
 describe('the first page', () => {
   it('is small and quick', async (test) => {
-    const figures = [];
-    const processorMs: number[] = [];
-    for (let round = 0; round < 5; round++) {
-      const page = await browser.open(`${debian.origin}/?name=shell/git`);
+    const figures: { bytes: number; interactiveMs: number }[] = [];
+    for (let round = 0; round < 7; round++) {
+      // In a tab that is there, as a browser keeps one ready: starting its process is not the page's. Nothing is cached.
+      const page = await browser.open(`${debian.origin}/builds`);
+      const session = await page.context().newCDPSession(page);
+      await session.send('Network.enable');
+      await session.send('Network.setCacheDisabled', { cacheDisabled: true });
+      await page.goto(`${debian.origin}/?name=shell/git`);
       figures.push(
         await page.evaluate(() => {
           const entries = performance.getEntries() as unknown as { domInteractive?: number; transferSize?: number }[];
@@ -65,24 +69,13 @@ describe('the first page', () => {
           return { bytes, interactiveMs: entries[0]?.domInteractive ?? Infinity };
         }),
       );
-      // Of the page's own thread: by the clock it says more of what else the machine does.
-      const session = await page.context().newCDPSession(page);
-      await session.send('Performance.enable', { timeDomain: 'threadTicks' });
-      await page.reload();
-      const { metrics } = await session.send('Performance.getMetrics');
-      processorMs.push(1000 * (metrics.find(({ name }) => name === 'TaskDuration')?.value ?? Infinity));
       await page.context().close();
     }
-    const [best] = figures.sort((a, b) => a.interactiveMs - b.interactiveMs);
-    assert.ok(best && best.bytes > 5_000 && best.bytes < 60_000, `${best?.bytes} bytes`);
-    test.diagnostic(
-      `interactive after ${best.interactiveMs} ms, of which ${Math.min(...processorMs)} ms of processor time`,
-    );
-    const leastMs = Math.min(best.interactiveMs, ...processorMs);
-    assert.ok(
-      leastMs < 300,
-      `interactive after ${best.interactiveMs} ms, ${Math.min(...processorMs)} ms of processor time`,
-    );
+    const times = figures.map(({ interactiveMs }) => Math.round(interactiveMs)).sort((a, b) => a - b);
+    test.diagnostic(`interactive after ${times.join(', ')} ms; ${figures[0]?.bytes} bytes`);
+    for (const { bytes } of figures) assert.ok(bytes > 5_000 && bytes < 60_000, `${bytes} bytes`);
+    // Other tests run beside this one.
+    assert.ok(Math.min(...times) < 300, `interactive after ${times.join(', ')} ms`);
     const script = await readFile(join(projectFolder, 'functions/web/assets/page.js'));
     assert.ok(script.length < 30_000, `${script.length} bytes of script`);
   });
