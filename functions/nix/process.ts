@@ -1,5 +1,6 @@
 import { execa, ExecaError } from 'execa';
 import type { Cgroups } from './cgroups.ts';
+import { paced } from './pace.ts';
 import { LAUNCH_NOT_FOUND, launched } from './process-launch.ts';
 import type { ProcessUser } from './process-user.ts';
 import { withoutPasswords } from './without-passwords.ts';
@@ -55,8 +56,12 @@ export interface RunOptions {
   readonly cgroups?: Cgroups | undefined;
 }
 
+/** No build that does something prints as much; one that does nothing else would take a processor, and more of this one. */
+const STDERR_PACE = { burstBytes: 8 * 1024 * 1024, bytesPerSecond: 4 * 1024 * 1024 };
+
 /**
- * Runs a program to its end and gives what it printed. Both pipes are drained all the time, whatever it prints. An
+ * Runs a program to its end and gives what it printed. Both pipes are drained all the time, whatever it prints; what it
+ * says of its work no faster than it can be meant for people. An
  * abort or a timeout ends its whole process group: SIGTERM first, SIGKILL five seconds later. What is left in its control
  * group at its end is ended as well, and it dies with this process.
  *
@@ -84,6 +89,7 @@ export async function run(command: string, args: readonly string[], options: Run
       removed = remove();
     });
     subprocess.stderr.on('data', tail.add);
+    paced(subprocess.stderr, STDERR_PACE);
     if (options.onStderr) subprocess.stderr.on('data', options.onStderr);
     const { stdout } = await subprocess;
     return stdout;
