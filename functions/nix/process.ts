@@ -57,7 +57,7 @@ export interface RunOptions {
 }
 
 /** No build that does something prints as much; one that does nothing else would take a processor, and more of this one. */
-const STDERR_PACE = { burstBytes: 8 * 1024 * 1024, bytesPerSecond: 4 * 1024 * 1024 };
+const STDERR_PACE = { burstBytes: 4 * 1024 * 1024, bytesPerSecond: 1024 * 1024 };
 
 /**
  * Runs a program to its end and gives what it printed. Both pipes are drained all the time, whatever it prints; what it

@@ -19,7 +19,7 @@ describe('a hostile package set', () => {
     await using registry = await startRegistry({
       NIXERY_PKGS_PATH: join(projectFolder, 'test', 'fixtures', 'hostile'),
       STORAGE_PATH: scratch,
-      NIX_TIMEOUT: '60',
+      NIX_TIMEOUT: '120',
     });
     const { origin } = registry;
     try {
@@ -31,7 +31,7 @@ describe('a hostile package set', () => {
         const told = `${hostile}: ${beside.toFixed(0)}/s, beside a harmless process ${compared.toFixed(0)}/s, in ${rates.hostile.length} windows`;
         test.diagnostic(told);
         assert.ok(rates.hostile.length >= 3, told);
-        assert.ok(beside >= 0.5 * compared, told);
+        assert.ok(beside >= 0.6 * compared, told);
         // The one is ended at 64 MB of its log, the other by the clock; either way somebody is told.
         if (hostile === 'prints') assert.equal((await answering).status, 307);
         else answering.catch(() => undefined);
@@ -47,7 +47,8 @@ describe('a hostile package set', () => {
         assert.doesNotMatch(body.toString(), /\\u001b|\\u0007|\\u202e|\u202e/);
       }
     } finally {
-      await rm(scratch, { recursive: true });
+      // Its record of builds may still be on its way.
+      await rm(scratch, { recursive: true, maxRetries: 5 });
     }
   });
 });
