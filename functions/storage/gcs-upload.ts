@@ -20,7 +20,7 @@ export interface ResumableUpload {
  * waits for an answer once, so a long upload sends long ones.
  */
 const SHORT_CHUNK_BYTES = 1024 * 1024;
-const LONG_CHUNK_BYTES = 4 * 1024 * 1024;
+const LONG_CHUNK_BYTES = 2 * 1024 * 1024;
 /** Those of one upload: several at once keep each other busy, and memory has a bound. */
 const MAX_LONG_CHUNKS = 2;
 let longChunks = 0;

@@ -328,7 +328,7 @@ describe('objects in a bucket', () => {
     assert.equal(await count(store.createRecord(RECORD, small)), 1);
     assert.equal(await count(publishBytes(store, SMALL, small)), 1);
     assert.equal(await count(store.readRecord(RECORD)), 1);
-    // A session, four short chunks, two long ones, the move.
+    // A session, two short chunks, four long ones, the move.
     assert.equal(await count(publishBytes(store, LARGE, large)), 8);
   });
 
