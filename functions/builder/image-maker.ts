@@ -19,7 +19,8 @@ import type { ImageRequest } from './image-request.ts';
 import type { PackagesDenied, PackagesUnavailable } from './outcome.ts';
 import { nameWithoutVersion, type PackagePolicy, type PolicySubject, subjectOf } from './package-policy.ts';
 import { type NamedRecord, packageObject, packageRecordSchema } from './package-record.ts';
-import type { FindCall, KnownPackage, PackageFinder, PackageQuery } from './packages.ts';
+import type { KnownPackage, PackageFinder, PackageQuery } from './packages.ts';
+import type { FindCall } from './describe-packages.ts';
 import type { ReadTrees } from './package-listing.ts';
 import { imagePublisher } from './publish-image.ts';
 

@@ -1,27 +1,23 @@
-import { closureOf } from '../nix/closure.ts';
 import type { Nix, NixCall } from '../nix/nix.ts';
 import { realise } from '../nix/realise.ts';
-import { type FoundPackage, type RefusedAttribute, resolve } from '../nix/resolve.ts';
+import { type RefusedAttribute, resolve } from '../nix/resolve.ts';
 import type { PackageSource } from '../nix/source.ts';
-import type { ClosurePath } from '../nix/store-path.ts';
 import type { System } from '../oci/platform.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
 import { findRecord, type FoundRecord, overwriteRecord, settleRecord } from '../storage/record.ts';
 import { agreeOnPaths } from './agree-on-paths.ts';
+import { describePackages, type FindCall } from './describe-packages.ts';
 import type { PackagesUnavailable } from './outcome.ts';
 import { PackageDeniedError } from './package-policy.ts';
-import { listIfThere, listOutputs, type ReadTrees } from './package-listing.ts';
 import {
   type AttributeRecord,
   namedRecord,
   packageKey,
   packageObject,
   type PackageRecord,
-  packageRecord,
   packageRecordSchema,
   recordOf,
 } from './package-record.ts';
-import { reachable } from './reachable.ts';
 
 /** The packages of an image at one revision, or why they are not to be had. */
 export type Packages =
@@ -48,14 +44,6 @@ export interface PackageQuery {
   /** Attributes that every image holds where the package set has them: nobody asked for them, so nobody misses them. */
   readonly always: readonly string[];
 }
-
-export type FindCall = NixCall & {
-  /**
-   * Called with the closure of what had to be evaluated, whole on this machine, while its records are still written, and
-   * with the trees that were read of it, to which others are added.
-   */
-  readonly whenClosure?: ((closure: readonly ClosurePath[], trees: ReadTrees) => Promise<void>) | undefined;
-};
 
 /** Finds out what attributes are, from records where there are any and from Nix where not. */
 export interface PackageFinder {
@@ -97,7 +85,7 @@ export function packageFinder(world: {
     const optional = new Set(query.always);
     const complete = resolutions.every(({ kind, attribute }) => kind === 'found' || optional.has(attribute));
     const found = complete ? resolutions.filter((one) => one.kind === 'found') : [];
-    const described = new Map((await describe(found, call)).map((record) => [record.attribute, record]));
+    const described = new Map((await describePackages(nix, found, call)).map((record) => [record.attribute, record]));
 
     const answers = await Promise.all(
       resolutions.map(async (resolution) => {
@@ -129,42 +117,6 @@ export function packageFinder(world: {
         const object = packageObject(keyOf(query, one.attribute));
         const before = missing.get(one.attribute) ?? { kind: 'absent' };
         return settleRecord(store, object, packageRecordSchema, namedRecord(one), before, { signal });
-      }),
-    );
-  }
-
-  async function describe(found: readonly FoundPackage[], call: FindCall): Promise<PackageRecord[]> {
-    if (found.length === 0) return [];
-    const outputs = found.flatMap((one) => one.outputs);
-    const paths = [...new Set(outputs.map((output) => output.path))];
-    let trees: ReadTrees = new Map();
-    const wholeClosure = async () => {
-      const whole = await closureOf(nix, paths, call);
-      if (whole !== undefined) await call.whenClosure?.(whole, trees);
-      return whole;
-    };
-    // What is on this machine is read while Nix says whether all of it is whole.
-    let [closure, listings] = await Promise.all([wholeClosure(), listIfThere(found, trees)]);
-    if (closure === undefined || listings === undefined) {
-      await realise(nix, outputs, call);
-      trees = new Map();
-      closure = await wholeClosure();
-      if (closure === undefined) throw new Error(`Nix built ${paths.join(', ')} and does not have it`);
-      listings = await listOutputs(found, { trees });
-    }
-    const byPath = new Map(closure.map((one) => [one.path, one]));
-    return listings.map(({ one, own, propagated, trees }) =>
-      packageRecord({
-        attribute: one.attribute,
-        attributePath: one.attributePath,
-        name: one.name,
-        packageVersion: one.version,
-        mainProgram: one.mainProgram,
-        priority: one.priority,
-        outputs: own,
-        propagated,
-        trees,
-        closure: reachable(own, byPath),
       }),
     );
   }

@@ -115,11 +115,11 @@ export async function resumableUpload(file: File, metadata: ReturnType<typeof ne
   }
 
   let areTaken = true;
-  function giveAllBack(): void {
+  function leave(chunkIsLeft: (chunk: Buffer) => void): void {
     if (!areTaken) return;
     areTaken = false;
-    giveBack(filling);
-    giveBack(sent);
+    chunkIsLeft(filling);
+    chunkIsLeft(sent);
   }
 
   return {
@@ -136,13 +136,14 @@ export async function resumableUpload(file: File, metadata: ReturnType<typeof ne
       await flush(offset + filledBytes);
       const progress = await sending;
       if (progress.kind === 'incomplete') throw new Error('the bucket does not say that the upload is complete');
-      giveAllBack();
+      leave(giveBack);
       return progress;
     },
     async abort() {
       stop.abort();
       await Promise.allSettled([sending]);
-      giveAllBack();
+      // A request that failed may not have let go of them: nobody gets them again.
+      leave(uncount);
       // The last request may have arrived although its answer did not.
       await ifFound(file.delete());
     },
@@ -154,7 +155,11 @@ function takeChunk(bytes: number): Buffer {
   return freeChunks.get(bytes)?.pop() ?? Buffer.allocUnsafeSlow(bytes);
 }
 
-function giveBack(chunk: Buffer): void {
+function uncount(chunk: Buffer): void {
   if (chunk.length === LONG_CHUNK_BYTES) longChunks--;
+}
+
+function giveBack(chunk: Buffer): void {
+  uncount(chunk);
   freeChunks.get(chunk.length)?.push(chunk);
 }
