@@ -1,3 +1,4 @@
+import type { Server } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { http } from '@google-cloud/functions-framework';
 import { composeAccess } from './compose-access.ts';
@@ -36,14 +37,15 @@ async function start(config: Config): Promise<Handler> {
     });
   }
 
-  whenListening(limitConnections, (server, port) => {
+  const listening = (server: Server, port: number): void => {
     answerBeforeFramework(server, handle);
     answerBrokenRequests(server);
     stopAtSignals(server, async () => (await composing.promise).stop(), log);
     void firstAnswer(server)
       .then(() => compose(port))
       .catch(giveUp);
-  });
+  };
+  whenListening(limitConnections, listening, (error) => void giveUp(error));
   return handle;
 }
 

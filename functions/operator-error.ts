@@ -1,5 +1,6 @@
 import { CredentialsError } from './access/credentials.ts';
 import { ConfigError } from './config.ts';
+import { ListenError } from './http/server.ts';
 import { CompressorMissingError } from './layer/compressor-error.ts';
 import { PopularityError } from './layer/plan-popularity.ts';
 import { SourceError } from './nix/source.ts';
@@ -10,7 +11,7 @@ import { BucketUnusableError } from './storage/gcs-start.ts';
 import { SigningKeyError } from './storage/signing-key.ts';
 
 const KINDS = [
-  ConfigError,
+  ...[ConfigError, ListenError],
   ...[FolderUnusableError, BucketUnusableError, SigningKeyError, StorageError],
   CompressorMissingError,
   PopularityError,

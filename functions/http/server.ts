@@ -3,13 +3,30 @@ import { Server, type ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 
+/** The port cannot be listened on: somebody else has it, or this user may not. */
+export class ListenError extends Error {
+  override readonly name = 'ListenError';
+}
+
 /**
  * Calls back with the server once this process listens: the framework makes it and keeps it to itself.
  *
  * @param prepare gets the server before Node has set it up
  * @param ready gets the server and its port
+ * @param failed gets why there is no listening, instead of the process's end with a stack trace
  */
-export function whenListening(prepare: (server: Server) => void, ready: (server: Server, port: number) => void): void {
+export function whenListening(
+  prepare: (server: Server) => void,
+  ready: (server: Server, port: number) => void,
+  failed: (error: ListenError) => void,
+): void {
+  diagnostics.subscribe('tracing:net.server.listen:error', (message) => {
+    const { server } = message as { server?: unknown };
+    if (!isHttpServer(server)) return;
+    server.once('error', (error: NodeJS.ErrnoException & { readonly port?: number }) => {
+      failed(new ListenError(listenProblem(error, error.port ?? 0), { cause: error }));
+    });
+  });
   diagnostics.subscribe('tracing:net.server.listen:asyncEnd', (message) => {
     const { server } = message as { server?: unknown };
     if (!isHttpServer(server)) return;
@@ -34,6 +51,14 @@ export async function firstAnswer(server: Server): Promise<void> {
     server.once('request', (_request, response: ServerResponse) => response.once('close', resolve));
   });
   await Promise.race([answered, sleep(FIRST_ANSWER_MS)]);
+}
+
+function listenProblem(error: NodeJS.ErrnoException, port: number): string {
+  if (error.code === 'EADDRINUSE') {
+    return `port ${port} is taken by another process; stop that one, or choose another port with PORT=${port + 1}`;
+  }
+  if (error.code === 'EACCES') return `this user may not listen on port ${port}; choose one above 1023 with PORT`;
+  return `cannot listen on port ${port}: ${error.message}`;
 }
 
 function isHttpServer(server: unknown): server is Server {

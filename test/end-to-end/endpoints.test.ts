@@ -292,3 +292,18 @@ describe('the pages outside of /v2/', () => {
     assert.equal((await ask('GET', '/nothing')).status, 404);
   });
 });
+
+describe('a port that is taken', () => {
+  it('stops the start with a sentence, not a stack trace', async () => {
+    const port = new URL(registry.origin).port;
+    const env = { NIXERY_PKGS_PATH: fixturePackages, STORAGE_PATH: scratch, PORT: port };
+    await assert.rejects(startRegistry(env), (error: Error) => {
+      assert.match(
+        error.message,
+        new RegExp(`ended with 1: .*cannot start: port ${port} is taken by another process`, 's'),
+      );
+      assert.doesNotMatch(error.message, /\n\s+at /);
+      return true;
+    });
+  });
+});
