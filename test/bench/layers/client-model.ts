@@ -4,6 +4,8 @@ export interface ClientModel {
   readonly base: number;
   /** For each layer that is new to the client. */
   readonly perLayer: number;
+  /** For each file, directory and link that is made. */
+  readonly perEntry: number;
   /** For each byte that is unpacked and written. */
   readonly perUnpackedByte: number;
 }
@@ -11,6 +13,8 @@ export interface ClientModel {
 export interface ModelledLayer {
   readonly bytes: number;
   readonly unpackedBytes: number;
+  /** Files, directories and links. */
+  readonly entries: number;
 }
 
 /**
@@ -25,7 +29,8 @@ export function secondsOf(model: ClientModel, layers: readonly ModelledLayer[], 
   let unpacked = 0;
   for (const layer of layers) {
     downloaded += layer.bytes / bytesPerSecond;
-    unpacked = Math.max(unpacked, downloaded) + model.perLayer + layer.unpackedBytes * model.perUnpackedByte;
+    unpacked = Math.max(unpacked, downloaded) + model.perLayer;
+    unpacked += layer.entries * model.perEntry + layer.unpackedBytes * model.perUnpackedByte;
   }
   return model.base + unpacked;
 }

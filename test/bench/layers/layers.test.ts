@@ -11,7 +11,7 @@ import { fit } from './measure.ts';
 import { type GraphPackage, type PackageGraph, updatesOf } from './package-graph.ts';
 import { anyBlobClient, prefixClient } from './simulated-client.ts';
 
-const layer = (id: string) => ({ id, bytes: 1, unpackedBytes: 2, paths: 1 });
+const layer = (id: string) => ({ id, bytes: 1, unpackedBytes: 2, entries: 3, paths: 1 });
 const image = (...ids: string[]) => ({ layers: ids.map(layer), least: [] });
 const idsOf = (layers: readonly { id: string }[]) => layers.map(({ id }) => id).join('');
 
@@ -59,31 +59,36 @@ describe('what is simulated', () => {
   });
 
   it('takes as long as downloading and unpacking, of which each layer overlaps the next', () => {
-    const model = { base: 1, perLayer: 0.5, perUnpackedByte: 0.01 };
+    const model = { base: 1, perLayer: 0.5, perEntry: 0.25, perUnpackedByte: 0.01 };
     const layers = [
-      { bytes: 100, unpackedBytes: 200 },
-      { bytes: 100, unpackedBytes: 0 },
+      { bytes: 100, unpackedBytes: 200, entries: 4 },
+      { bytes: 100, unpackedBytes: 0, entries: 0 },
     ];
-    assert.equal(secondsOf(model, layers, 100), 1 + 1 + 0.5 + 2 + 0.5);
-    assert.equal(secondsOf(model, [...layers].reverse(), 10), 1 + 20 + 0.5 + 2);
+    assert.equal(secondsOf(model, layers, 100), 1 + 1 + 0.5 + 1 + 2 + 0.5);
+    assert.equal(secondsOf(model, [...layers].reverse(), 10), 1 + 20 + 0.5 + 1 + 2);
   });
 
   it('finds the parameters of a client from its pulls', () => {
-    const model = { base: 0.4, perLayer: 0.06, perUnpackedByte: 5e-9 };
+    const model = { base: 0.4, perLayer: 0.06, perEntry: 1e-4, perUnpackedByte: 5e-9 };
     const pulls = [
-      [1, 1e6],
-      [4, 3e8],
-      [40, 3e8],
-      [20, 5e8],
-    ].map(([count = 0, bytes = 0]) => ({
+      [1, 100, 1e6],
+      [4, 9000, 3e8],
+      [40, 9000, 3e8],
+      [20, 2000, 5e8],
+      [10, 8000, 1e8],
+    ].map(([count = 0, entries = 0, bytes = 0]) => ({
       client: 'docker' as const,
       image: 'x',
       maxLayers: 100,
-      layers: Array.from({ length: count }, () => ({ bytes: 0, unpackedBytes: bytes / count })),
-      seconds: model.base + count * model.perLayer + bytes * model.perUnpackedByte,
+      layers: Array.from({ length: count }, () => ({
+        bytes: 0,
+        unpackedBytes: bytes / count,
+        entries: entries / count,
+      })),
+      seconds: model.base + count * model.perLayer + entries * model.perEntry + bytes * model.perUnpackedByte,
     }));
     const found = fit(pulls);
-    for (const name of ['base', 'perLayer', 'perUnpackedByte'] as const) {
+    for (const name of ['base', 'perLayer', 'perEntry', 'perUnpackedByte'] as const) {
       assert.ok(Math.abs(found[name] / model[name] - 1) < 1e-6, name);
     }
   });

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type ClientModel, secondsOf } from './client-model.ts';
+import { type ClientModel, type ModelledLayer, secondsOf } from './client-model.ts';
 import { type CompressionFigure, measureCompression } from './compression.ts';
 import type { PackageGraph } from './package-graph.ts';
 import { measurePlanning, type PlanningTime } from './planning-time.ts';
@@ -24,12 +24,13 @@ export interface Measurement {
 /** Between programs of one machine. */
 const LOOPBACK_BYTES_PER_SECOND = 1_000_000_000;
 
-/** The models come from these: little, much, and the same in few layers and in many. */
+/** The models come from these: little, much, many small files and few large ones, and the same in few layers and in many. */
 const LEARNED: readonly ImageAsked[] = [
   { image: 'hello', maxLayers: 100 },
   { image: 'shell/git/curl/python3', maxLayers: 4 },
   { image: 'shell/git/curl/python3', maxLayers: 12 },
   { image: 'shell/git/curl/python3', maxLayers: 100 },
+  { image: 'shell/vim/ruby', maxLayers: 100 },
   { image: 'shell/gcc', maxLayers: 4 },
   { image: 'shell/gcc', maxLayers: 100 },
 ];
@@ -70,30 +71,35 @@ export async function measure(
   }
 }
 
+const PARAMETERS = ['base', 'perLayer', 'perEntry', 'perUnpackedByte'] as const;
+
 /** The model with the least squares of relative errors; nothing in it is negative. */
 export function fit(pulls: readonly RealPull[]): ClientModel {
-  let best: { model: ClientModel; error: number } | undefined;
-  // Each of the three may be nothing: with those that are left the equations are linear.
-  for (const used of [[0, 1, 2], [0, 2], [1, 2], [0, 1], [2]]) {
-    const rows = pulls.map(({ layers, seconds }) => {
-      const unpacked = layers.reduce((sum, { unpackedBytes }) => sum + unpackedBytes, 0);
-      return [1, layers.length, unpacked].map((value) => value / seconds);
-    });
+  const rows = pulls.map(({ layers, seconds }) => {
+    const total = (count: (layer: ModelledLayer) => number) => layers.reduce((sum, layer) => sum + count(layer), 0);
+    const counts = [1, layers.length, total(({ entries }) => entries), total(({ unpackedBytes }) => unpackedBytes)];
+    return counts.map((count) => count / seconds);
+  });
+  let best: { readonly values: readonly number[]; readonly error: number } | undefined;
+  // Each of the parameters may be nothing: with those that are left the equations are linear.
+  for (let subset = 1; subset < 2 ** PARAMETERS.length; subset++) {
+    const used = PARAMETERS.map((_, column) => column).filter((column) => (subset >> column) % 2 === 1);
     const solution = leastSquares(
       rows.map((row) => used.map((column) => row[column] ?? 0)),
       pulls.map(() => 1),
     );
-    const values = [0, 1, 2].map((column) => solution[used.indexOf(column)] ?? 0);
-    if (values.some((value) => value < 0)) continue;
-    const error = rows.reduce(
-      (sum, row) => sum + (row.reduce((dot, x, column) => dot + x * (values[column] ?? 0), 0) - 1) ** 2,
-      0,
-    );
-    const [base = 0, perLayer = 0, perUnpackedByte = 0] = values;
-    if (best === undefined || error < best.error) best = { model: { base, perLayer, perUnpackedByte }, error };
+    const values = PARAMETERS.map((_, column) => solution[used.indexOf(column)] ?? 0);
+    if (!values.every((value) => value >= 0)) continue;
+    const error = rows.reduce((sum, row) => sum + (dot(row, values) - 1) ** 2, 0);
+    if (best === undefined || error < best.error) best = { values, error };
   }
   if (best === undefined) throw new Error('the pulls fit no model');
-  return best.model;
+  const [base = 0, perLayer = 0, perEntry = 0, perUnpackedByte = 0] = best.values;
+  return { base, perLayer, perEntry, perUnpackedByte };
+}
+
+function dot(a: readonly number[], b: readonly number[]): number {
+  return a.reduce((sum, x, index) => sum + x * (b[index] ?? 0), 0);
 }
 
 /** Solves the normal equations by elimination. */
@@ -102,7 +108,6 @@ function leastSquares(rows: readonly (readonly number[])[], values: readonly num
   const columns = Array.from({ length: size }, (_, column) => rows.map((row) => row[column] ?? 0));
   // Of very different magnitudes: scaled, so that elimination loses nothing.
   const scales = columns.map((column) => Math.hypot(...column) || 1);
-  const dot = (a: readonly number[], b: readonly number[]) => a.reduce((sum, x, index) => sum + x * (b[index] ?? 0), 0);
   const matrix = columns.map((a, i) => [
     ...columns.map((b, j) => dot(a, b) / ((scales[i] ?? 1) * (scales[j] ?? 1))),
     dot(a, values) / (scales[i] ?? 1),

@@ -1,6 +1,7 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
+import { createGunzip } from 'node:zlib';
+import { BLOCK_BYTES, paddingBytes } from '../../../functions/layer/tar.ts';
 import { blobKey } from '../../../functions/storage/known-blobs.ts';
 import type { Digest } from '../../../functions/oci/digest.ts';
 import { run, succeeds } from '../../support/command.ts';
@@ -8,6 +9,11 @@ import { startDockerEngine } from '../../support/docker-engine.ts';
 import { seconds } from '../figure.ts';
 import { manifestOf, startOver } from '../registry.ts';
 import type { ModelledLayer } from './client-model.ts';
+
+// Of a ustar header (POSIX pax, "ustar Header Block").
+const SIZE_OFFSET = 124;
+const TYPE_OFFSET = 156;
+const PAX_TYPE = 'x'.charCodeAt(0);
 
 export type RealClient = 'docker' | 'podman' | 'ctr';
 
@@ -59,6 +65,7 @@ export async function realPulls(
     },
   ];
   const store = join(folder, 'store');
+  const contents = new Map<Digest, Omit<ModelledLayer, 'bytes'>>();
   const pulls: RealPull[] = [];
   // Turn by turn, so that what else the machine does for a while does not fall on one image alone.
   for (let round = 0; round < runs; round++) {
@@ -67,13 +74,12 @@ export async function realPulls(
       const manifest = JSON.parse((await manifestOf(registry, image)).toString()) as {
         layers: { digest: Digest; size: number }[];
       };
-      const unpacked = await unpackedSizes(store);
-      const layers = await Promise.all(
-        manifest.layers.map(async ({ digest, size }) => ({
-          bytes: size,
-          unpackedBytes: unpacked.get(digest) ?? gunzipSync(await readFile(join(store, blobKey(digest)))).length,
-        })),
-      );
+      const layers: ModelledLayer[] = [];
+      for (const { digest, size } of manifest.layers) {
+        let content = contents.get(digest);
+        if (content === undefined) contents.set(digest, (content = await contentOf(join(store, blobKey(digest)))));
+        layers.push({ bytes: size, ...content });
+      }
       const name = `${registry.host}/${image}:latest`;
       for (const { name: client, pull, clear } of clients) {
         const time = await seconds(() => pull(name));
@@ -98,17 +104,23 @@ export async function realPulls(
   );
 }
 
-/** Lengths of uncompressed layers, as the records of a store have them. */
-async function unpackedSizes(store: string): Promise<ReadonlyMap<Digest, number>> {
-  const sizes = new Map<Digest, number>();
-  for (const area of ['contents', 'joins']) {
-    for (const name of await readdir(join(store, area))) {
-      const record = JSON.parse(await readFile(join(store, area, name), 'utf8')) as {
-        digest: Digest;
-        uncompressedBytes: number;
-      };
-      sizes.set(record.digest, record.uncompressedBytes);
+/** What a layer holds: its headers are counted, those of long names (pax) not. */
+async function contentOf(file: string): Promise<Omit<ModelledLayer, 'bytes'>> {
+  let [unpackedBytes, entries, next] = [0, 0, 0];
+  let held = Buffer.alloc(0);
+  for await (const chunk of createReadStream(file).pipe(createGunzip()) as AsyncIterable<Buffer>) {
+    held = Buffer.concat([held, chunk]);
+    for (; next + BLOCK_BYTES <= unpackedBytes + held.length; next += BLOCK_BYTES) {
+      const header = held.subarray(next - unpackedBytes, next - unpackedBytes + BLOCK_BYTES);
+      // The two blocks at the end are empty.
+      if (header[0] === 0) continue;
+      if (header[TYPE_OFFSET] !== PAX_TYPE) entries++;
+      const size = Number.parseInt(header.toString('latin1', SIZE_OFFSET, SIZE_OFFSET + 11), 8);
+      next += size + paddingBytes(size);
     }
+    const done = Math.min(held.length, next - unpackedBytes);
+    unpackedBytes += done;
+    held = held.subarray(done);
   }
-  return sizes;
+  return { unpackedBytes, entries };
 }

@@ -42,10 +42,11 @@ export function report(input: ReportInput): string {
 }
 
 function clientTables({ models, checks }: Measurement): string {
-  const parameters = Object.entries(models).map(([client, { base, perLayer, perUnpackedByte }]) => [
+  const parameters = Object.entries(models).map(([client, { base, perLayer, perEntry, perUnpackedByte }]) => [
     client,
     `${base.toFixed(2)} s`,
     `${perLayer.toFixed(3)} s`,
+    `${(perEntry * 1000).toFixed(2)} s`,
     perUnpackedByte === 0 ? 'nothing' : `1 s for ${(1 / perUnpackedByte / 1e6).toFixed(0)} MB`,
   ]);
   const predictions = checks.map(({ client, image, layers, measured, predicted }) => [
@@ -58,7 +59,7 @@ function clientTables({ models, checks }: Measurement): string {
   ]);
   return [
     '### What a pull costs a client',
-    table(['client', 'a pull', 'each layer', 'unpacking'], parameters),
+    table(['client', 'a pull', 'each layer', '1,000 files or links', 'unpacking'], parameters),
     table(['client', 'image', 'layers', 'measured', 'predicted', 'off by'], predictions),
   ].join('\n\n');
 }
