@@ -159,7 +159,7 @@ export async function composeRegistry(
     },
     async stop() {
       ready.stop();
-      await Promise.all([images.stop(), indexes.stop(), threads.started()]);
+      await Promise.all([images.stop(), indexes.stop(), threads.settled()]);
       await cgroups?.close();
       await watch.stop();
     },

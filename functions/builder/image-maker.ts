@@ -4,6 +4,7 @@ import { defaultCommand } from '../layer/default-command.ts';
 import { createLayerMaker, type LayerStats, type PackedAhead } from '../layer/image-layers.ts';
 import type { LayerThreads } from '../layer/layer-threads.ts';
 import { type LayerPlanner, layerPlanner } from '../layer/plan.ts';
+import type { RootDirectory } from '../layer/root-node.ts';
 import { ROOT_LAYER_VERSION, rootTree } from '../layer/root-tree.ts';
 import { entriesOf, StorePathMissingError, type Tree } from '../layer/tree.ts';
 import type { NixCall } from '../nix/nix.ts';
@@ -106,10 +107,10 @@ export function imageMaker(into: {
   async function layersOf(
     order: ImageOrder,
     known: readonly KnownPackage[],
-    root: ReturnType<typeof rootOf>,
+    root: () => RootDirectory,
     call: NixCall & { readonly ahead?: PackedAhead | undefined },
   ) {
-    const image = { closure: unionOf(known), root: root.tree };
+    const image = { closure: unionOf(known), root };
     await call.room?.hold(image.closure.map(({ path }) => path));
     try {
       return await layerMaker.make(image, { signal: call.signal, ahead: call.ahead });
@@ -152,7 +153,8 @@ export function imageMaker(into: {
     if (found.kind !== 'packages') return found;
     const refusal = policy?.refusal(subjectsOf(order.request, found.packages));
     if (refusal !== undefined) return { kind: 'denied', message: refusal };
-    const root = rootOf(found.packages);
+    let rootMade: RootDirectory | undefined;
+    const root = (): RootDirectory => (rootMade ??= rootOf(found.packages));
     const made = await layersOf(order, found.packages, root, { ...call, ahead });
     const { layers, stats } = made;
     for (const { descriptor } of layers) known.add(descriptor.digest);
@@ -164,7 +166,7 @@ export function imageMaker(into: {
         mainProgram: record.mainProgram ?? undefined,
         trees: record.outputs.flatMap((path) => record.trees[path] ?? []),
       })),
-      root.tree,
+      root(),
     );
     const record = await publish(
       {
@@ -205,20 +207,19 @@ function handedOn(tree: Tree | undefined): Tree | undefined {
 }
 
 /** The image's root: what was asked for, in the order of the names, before what that propagates. */
-function rootOf(packages: readonly KnownPackage[]) {
+function rootOf(packages: readonly KnownPackage[]): RootDirectory {
   const records = packages.map(({ record }) => record).sort((a, b) => (a.attributePath < b.attributePath ? -1 : 1));
   const linked = (trees: Readonly<Record<StorePath, Tree>>, path: StorePath) => {
     const tree = trees[path];
     if (tree === undefined) throw new Error(`a package record has no listing of ${path}`);
     return { path, tree };
   };
-  const { root, collisions } = rootTree({
+  return rootTree({
     requested: records.flatMap(({ outputs, priority, trees }) =>
       outputs.map((path) => ({ ...linked(trees, path), priority: priority ?? DEFAULT_PRIORITY })),
     ),
     propagated: records.flatMap(({ propagated, trees }) => propagated.map((path) => linked(trees, path))),
-  });
-  return { tree: root, collisions };
+  }).root;
 }
 
 function unionOf(packages: readonly KnownPackage[]): ClosurePath[] {

@@ -70,9 +70,14 @@ export interface PackedAhead {
 }
 
 export interface LayerMaker {
-  /** The layers of an image, from the bottom to the top; the last is the root. @param options `ahead`: what `packAhead` began */
+  /**
+   * The layers of an image, from the bottom to the top; the last is the root.
+   *
+   * @param image `root` is called once, when the other layers have begun
+   * @param options `ahead`: what `packAhead` began
+   */
   readonly make: (
-    image: { readonly closure: readonly ClosurePath[]; readonly root: RootDirectory },
+    image: { readonly closure: readonly ClosurePath[]; readonly root: () => RootDirectory },
     options?: ImageLayersOptions & { readonly ahead?: PackedAhead | undefined },
   ) => Promise<{ readonly layers: readonly ImageLayer[]; readonly sources: LayerSources; readonly stats: LayerStats }>;
 
@@ -169,15 +174,16 @@ export function createLayerMaker(into: {
 
     const groups = planner.plan(closure);
     const made = new Map<readonly StorePath[], Layer>();
-    const [rootLayer] = await together<(stop: AbortSignal) => Promise<Layer>, Layer>(
+    let rootLayer: Layer | undefined;
+    await together<(stop: AbortSignal) => Promise<void>, void>(
       [
-        (stop) => publishRootLayer(into, root, { signal: stop }),
         // What is joined has to wait for its last path, and goes on while the others are packed.
         ...joinedThenLargest(groups, pathOf).map((group) => async (stop: AbortSignal) => {
-          const layer = await layerOf(group, stop);
-          made.set(group, layer);
-          return layer;
+          made.set(group, await layerOf(group, stop));
         }),
+        async (stop) => {
+          rootLayer = await publishRootLayer(into, root, { signal: stop });
+        },
       ],
       (work, stop) => work(stop),
       signal,

@@ -17,12 +17,13 @@ export interface LayerThreads {
   /** @throws the reason of the signal */
   inflate(options?: { readonly signal?: AbortSignal | undefined }): Promise<Inflation>;
   /**
-   * Lets every idle thread pack something small, so that the first path is not packed by code that runs for the first
-   * time: that takes twice as long.
+   * Starts all threads, one after the other, and lets each pack something small while nobody wants it, so that the first
+   * path is not packed by code that runs for the first time: that takes twice as long. One at a time, so that what the
+   * process does meanwhile has a core for itself.
    */
   warmUp(): Promise<void>;
-  /** Resolves when no thread is starting. Before that the process must not end itself. */
-  started(): Promise<void>;
+  /** Ends the warming up, and resolves when no thread is starting. Before that the process must not end itself. */
+  settled(): Promise<void>;
 }
 
 const processThreads = new Map<CompressorName, LayerThreads>();
@@ -38,8 +39,8 @@ export function sharedLayerThreads(compressor: CompressorName): LayerThreads {
 }
 
 /**
- * Starts `count` threads at once: it takes each 0.1 to 0.2 s to be ready, while nothing needs it yet. One that ends is
- * replaced when it is needed. Idle ones do not keep the process from ending.
+ * As many threads as `count`. It takes each 0.1 to 0.2 s to be ready: the first is started at once, the others when they are
+ * wanted or warmed up. One that ends is replaced when it is needed. Idle ones do not keep the process from ending.
  */
 export function layerThreads(
   compressor: CompressorName,
@@ -54,13 +55,26 @@ export function layerThreads(
     void started.then(() => starting.delete(started));
     return thread;
   }
-  const idle = Array.from({ length: count }, start);
+  const idle = [start()];
+  let unstarted = count - 1;
+  function startAnother(): LayerThread | undefined {
+    if (unstarted === 0) return undefined;
+    unstarted--;
+    return start();
+  }
   const waiting: ((thread: LayerThread) => void)[] = [];
+  /** Aborted when somebody wants the thread that is being warmed up. */
+  let warming: AbortController | undefined;
+  let isSettled = false;
 
   async function take(signal: AbortSignal | undefined): Promise<LayerThread> {
     signal?.throwIfAborted();
     const free = idle.pop();
     if (free) return free.alive ? free : start();
+    // The one that is warmed up is there sooner than another.
+    const another = warming === undefined || waiting.length > 0 ? startAnother() : undefined;
+    if (another) return another;
+    warming?.abort();
     return new Promise((resolve, reject) => {
       const leave = (): void => {
         waiting.splice(waiting.indexOf(take), 1);
@@ -81,6 +95,28 @@ export function layerThreads(
     else idle.push(thread);
   }
 
+  /** Gives it back early when somebody waits for a thread. */
+  async function warm(thread: LayerThread): Promise<void> {
+    warming = new AbortController();
+    const { signal } = warming;
+    await thread.started;
+    const job = layerJob(thread, signal, () => {
+      giveBack(thread);
+    });
+    if (signal.aborted) {
+      job.done();
+      return;
+    }
+    try {
+      const folder = packing(job, { name: 'warm-up', location: byteString(fileURLToPath(new URL('.', entry))) });
+      for await (const piece of folder) if (piece.length === 0) throw new Error('a thread packs nothing');
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      await job.close();
+    }
+  }
+
   const jobOf = async (signal: AbortSignal | undefined) => {
     const thread = await take(signal);
     return layerJob(thread, signal, () => {
@@ -92,21 +128,18 @@ export function layerThreads(
     pack: async (path, { signal } = {}) => packing(await jobOf(signal), path),
     packGroup: async ({ signal } = {}) => groupPacking(await jobOf(signal)),
     inflate: async ({ signal } = {}) => inflation(await jobOf(signal)),
-    async started() {
-      await Promise.all(starting);
-    },
     async warmUp() {
-      const location = byteString(fileURLToPath(new URL('.', entry)));
-      await Promise.all(
-        idle.map(async () => {
-          const job = packing(await jobOf(undefined), { name: 'warm-up', location });
-          try {
-            for await (const piece of job) if (piece.length === 0) throw new Error('a thread packs nothing');
-          } finally {
-            await job.close();
-          }
-        }),
-      );
+      try {
+        for (let thread = idle.pop(); thread !== undefined; thread = isSettled ? undefined : startAnother()) {
+          await warm(thread);
+        }
+      } finally {
+        warming = undefined;
+      }
+    },
+    async settled() {
+      isSettled = true;
+      await Promise.all(starting);
     },
   };
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { digestFromHex } from '../oci/digest.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
 import type { KnownBlobs } from '../storage/known-blobs.ts';
@@ -10,7 +11,8 @@ import { END_OF_ARCHIVE, paddingBytes, tarHeader } from './tar.ts';
 import type { ByteString } from './tree.ts';
 
 /**
- * Makes the layer of an image's root and publishes it. It is small, some 10,000 links at most, so it is made in memory.
+ * Makes the layer of an image's root and publishes it. It is small, some 10,000 links at most, so it is made in memory, step
+ * by step, so that others have the event loop in between.
  *
  * @throws StorageError, CompressorError, or the reason of the signal
  */
@@ -20,10 +22,13 @@ export async function publishRootLayer(
     known,
     compressor,
   }: { readonly store: BlobStore; readonly known: KnownBlobs; readonly compressor: Compressor },
-  root: RootDirectory,
+  root: () => RootDirectory,
   options: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<Layer> {
-  const tar = rootTar(root);
+  const tree = root();
+  await nextTurn();
+  const tar = rootTar(tree);
+  await nextTurn();
   const diffId = digestFromHex(createHash('sha256').update(tar).digest('hex'));
   const blob = await publishBlob(store, compressor.compress([tar]), options);
   known.add(blob.digest);

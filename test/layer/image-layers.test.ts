@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import { createLayerMaker } from '../../functions/layer/image-layers.ts';
+import type { RootDirectory } from '../../functions/layer/root-node.ts';
 import { rootTree } from '../../functions/layer/root-tree.ts';
 import { sharedLayerThreads } from '../../functions/layer/layer-threads.ts';
 import { zlibCompressor } from '../../functions/layer/zlib-compressor.ts';
@@ -20,7 +21,7 @@ const closure = [
 ];
 for (const { path } of closure) write(join(folder, path.slice('/nix/store/'.length)), { [path.slice(44)]: path });
 const locationOf = (path: string) => join(folder, path.slice('/nix/store/'.length));
-const { root } = rootTree({ requested: [], propagated: [] });
+const root = (): RootDirectory => rootTree({ requested: [], propagated: [] }).root;
 
 describe('the layers of an image', () => {
   it('are its paths as planned and the root on top, all of them in the store', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { pathToFileURL } from 'node:url';
@@ -157,12 +157,43 @@ describe('threads that make layers', () => {
 
   it('warm up, and work as before', async () => {
     const threads = layerThreads('igzip', 2);
-    await threads.started();
     await threads.warmUp();
     const [one, other] = await Promise.all(
       [small, small].map(async (location) => read(await threads.pack({ name: 'x', location }))),
     );
     assert.ok(one?.equals(other ?? Buffer.of()));
+  });
+
+  it('are not waited for when somebody wants one while they warm up', async () => {
+    const threads = layerThreads('igzip', 2);
+    const warm = threads.warmUp();
+    const jobs = [1, 2, 3].map(async () => read(await threads.pack({ name: 'x', location: small })));
+    const [one, ...others] = await Promise.all(jobs);
+    await warm;
+    assert.ok(one && one.length > 0);
+    assert.ok(others.every((other) => other.equals(one)));
+  });
+
+  it('start no more when they are told to settle while they warm up', async () => {
+    const [entry, starts] = [join(folder, 'counted.mjs'), join(folder, 'starts')];
+    writeFileSync(
+      entry,
+      `import { appendFileSync } from 'node:fs';
+       import { parentPort } from 'node:worker_threads';
+       appendFileSync('${starts}', '.');
+       parentPort.postMessage({ kind: 'ready' });
+       parentPort.on('message', () => parentPort.postMessage({ kind: 'piece', window: 0, bytes: 1, totals: {} }));`,
+    );
+    const startsOf = async (settle: boolean): Promise<number> => {
+      rmSync(starts, { force: true });
+      const threads = layerThreads('igzip', 4, pathToFileURL(entry));
+      const warm = threads.warmUp();
+      if (settle) await threads.settled();
+      await warm;
+      return readFileSync(starts, 'utf8').length;
+    };
+    assert.equal(await startsOf(false), 4);
+    assert.equal(await startsOf(true), 1);
   });
 
   const program = new URL('../../functions/layer/layer-threads.ts', import.meta.url).href;
@@ -173,7 +204,7 @@ describe('threads that make layers', () => {
       `const packing = await layerThreads('igzip', 2).pack({ name: 'x', location: '${small}' });
        for await (const piece of packing) if (piece.length === 0) throw new Error('empty');`,
     ],
-    ['told to end once they have started', `await layerThreads('igzip', 2).started(); process.exit();`],
+    ['told to end once they have started', `await layerThreads('igzip', 2).settled(); process.exit();`],
   ] as const) {
     it(`do not keep a process from ending well: ${how}`, async () => {
       const code = `import { layerThreads } from '${program}';\n${script}`;
