@@ -132,6 +132,8 @@ export function createLayerMaker(into: {
     const packed = new Map<StorePath, RecordedBlob<PackedPath>>();
     const joins = new Set<ObjectKey>();
     const fresh = new Set<Digest>();
+    /** Layers' members, as they are being looked up and packed. */
+    const found: Promise<unknown>[] = [];
     let layersJoined = 0;
 
     function pathOf(path: StorePath): ClosurePath {
@@ -164,7 +166,9 @@ export function createLayerMaker(into: {
       }
     }
     async function layerOf(group: readonly StorePath[], stop: AbortSignal): Promise<Layer> {
-      const { value, made, key } = (await packAll(group, stop)) ?? (await joinOrPackAgain(group, stop));
+      const packing = packAll(group, stop);
+      found.push(packing);
+      const { value, made, key } = (await packing) ?? (await joinOrPackAgain(group, stop));
       if (made) layersJoined++;
       if (key !== undefined) joins.add(key);
       // A layer of one path is what that was packed as.
@@ -182,7 +186,9 @@ export function createLayerMaker(into: {
           made.set(group, await layerOf(group, stop));
         }),
         async (stop) => {
-          rootLayer = await publishRootLayer(into, root, { signal: stop });
+          // It takes this thread for a while: what is only joined begins before, and goes on beside it.
+          if (ahead === undefined) await Promise.allSettled(found);
+          rootLayer = await publishRootLayer(into, root(), { signal: stop });
         },
       ],
       (work, stop) => work(stop),
