@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { budget } from './access/budget.ts';
 import type { Gate } from './access/gate.ts';
 import { builds } from './builder/builds.ts';
@@ -33,6 +34,9 @@ import { knownBlobs } from './storage/known-blobs.ts';
 import { leases } from './storage/leases.ts';
 
 const HOUR_MS = 60 * 60 * 1000;
+
+/** From `ready` to the start of the threads that make layers. */
+const WARM_UP_AFTER_MS = 300;
 
 function packageSource({ packages, nix }: Config): PackageSource | Promise<PackageSource> {
   switch (packages.kind) {
@@ -154,6 +158,8 @@ export async function composeRegistry(
       compression: compressor.name,
     },
     async warmUp() {
+      // What is asked for at once is composed sooner while the threads do not start beside it.
+      await sleep(WARM_UP_AFTER_MS, undefined, { ref: false });
       await threads.warmUp();
       await watch.load();
     },

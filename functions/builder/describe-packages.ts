@@ -8,6 +8,8 @@ import { type PackageRecord, packageRecord } from './package-record.ts';
 import { reachable } from './reachable.ts';
 
 export type FindCall = NixCall & {
+  /** Called when there is something that Nix has to be asked about. */
+  readonly whenAsked?: (() => void) | undefined;
   /**
    * Called with the closure of what had to be evaluated, whole on this machine, while its records are still written, and
    * with the trees that were read of it, to which others are added.

@@ -70,7 +70,7 @@ export function imageMaker(into: {
   readonly policy?: PackagePolicy | undefined;
   readonly planner?: LayerPlanner | undefined;
 }): ImageMaker {
-  const { store, known, compressor, packages: finder, policy, planner = layerPlanner() } = into;
+  const { store, known, compressor, threads, packages: finder, policy, planner = layerPlanner() } = into;
   const layerMaker = createLayerMaker({ ...into, planner });
   const publish = imagePublisher(store);
 
@@ -136,6 +136,12 @@ export function imageMaker(into: {
     return message === undefined ? undefined : { kind: 'denied', message };
   }
 
+  /** While Nix works, the threads that will pack get ready. */
+  function whenAsked(): void {
+    // What is wrong with them packing will say.
+    threads?.warmUp().catch(() => undefined);
+  }
+
   /** @param packAhead begins what a closure needs while the rest is found out */
   async function make(
     order: ImageOrder,
@@ -149,7 +155,7 @@ export function imageMaker(into: {
       await call.room?.hold(closure.map(({ path }) => path));
       ahead = packAhead(closure, trees);
     };
-    const found = await finder.find(queryOf(order), { ...call, whenClosure });
+    const found = await finder.find(queryOf(order), { ...call, whenAsked, whenClosure });
     if (found.kind !== 'packages') return found;
     const refusal = policy?.refusal(subjectsOf(order.request, found.packages));
     if (refusal !== undefined) return { kind: 'denied', message: refusal };

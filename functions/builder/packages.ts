@@ -153,6 +153,7 @@ export function packageFinder(world: {
         }),
       );
       if (missing.size > 0) {
+        call.whenAsked?.();
         // One order, so that equal requests make equal evaluations.
         const ordered = new Map(
           attributes.flatMap((name) =>

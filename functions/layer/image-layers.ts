@@ -179,7 +179,7 @@ export function createLayerMaker(into: {
     const groups = planner.plan(closure);
     const made = new Map<readonly StorePath[], Layer>();
     let rootLayer: Layer | undefined;
-    await together<(stop: AbortSignal) => Promise<void>, void>(
+    await together<(stop: AbortSignal) => Promise<void>, unknown>(
       [
         // What is joined has to wait for its last path, and goes on while the others are packed.
         ...joinedThenLargest(groups, pathOf).map((group) => async (stop: AbortSignal) => {

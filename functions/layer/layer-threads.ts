@@ -19,7 +19,7 @@ export interface LayerThreads {
   /**
    * Starts all threads, one after the other, and lets each pack something small while nobody wants it, so that the first
    * path is not packed by code that runs for the first time: that takes twice as long. One at a time, so that what the
-   * process does meanwhile has a core for itself.
+   * process does meanwhile has a core for itself. Asked again, it is the same.
    */
   warmUp(): Promise<void>;
   /** Ends the warming up, and resolves when no thread is starting. Before that the process must not end itself. */
@@ -39,8 +39,8 @@ export function sharedLayerThreads(compressor: CompressorName): LayerThreads {
 }
 
 /**
- * As many threads as `count`. It takes each 0.1 to 0.2 s to be ready: the first is started at once, the others when they are
- * wanted or warmed up. One that ends is replaced when it is needed. Idle ones do not keep the process from ending.
+ * As many threads as `count`. It takes each 0.1 to 0.2 s to be ready: they are started when they are wanted or warmed up. One
+ * that ends is replaced when it is needed. Idle ones do not keep the process from ending.
  */
 export function layerThreads(
   compressor: CompressorName,
@@ -55,8 +55,8 @@ export function layerThreads(
     void started.then(() => starting.delete(started));
     return thread;
   }
-  const idle = [start()];
-  let unstarted = count - 1;
+  const idle: LayerThread[] = [];
+  let unstarted = count;
   function startAnother(): LayerThread | undefined {
     if (unstarted === 0) return undefined;
     unstarted--;
@@ -103,7 +103,7 @@ export function layerThreads(
     const job = layerJob(thread, signal, () => {
       giveBack(thread);
     });
-    if (signal.aborted) {
+    if (waiting.length > 0) {
       job.done();
       return;
     }
@@ -124,19 +124,24 @@ export function layerThreads(
     });
   };
 
+  async function warmAll(): Promise<void> {
+    try {
+      while (!isSettled) {
+        const thread = startAnother();
+        if (thread === undefined) return;
+        await warm(thread);
+      }
+    } finally {
+      warming = undefined;
+    }
+  }
+  let warmedUp: Promise<void> | undefined;
+
   return {
     pack: async (path, { signal } = {}) => packing(await jobOf(signal), path),
     packGroup: async ({ signal } = {}) => groupPacking(await jobOf(signal)),
     inflate: async ({ signal } = {}) => inflation(await jobOf(signal)),
-    async warmUp() {
-      try {
-        for (let thread = idle.pop(); thread !== undefined; thread = isSettled ? undefined : startAnother()) {
-          await warm(thread);
-        }
-      } finally {
-        warming = undefined;
-      }
-    },
+    warmUp: () => (warmedUp ??= warmAll()),
     async settled() {
       isSettled = true;
       await Promise.all(starting);

@@ -1,8 +1,8 @@
-import { createHash, type Hash } from 'node:crypto';
 import { on } from 'node:events';
 import { parentPort, workerData } from 'node:worker_threads';
 import { findCompressor } from './find-compressor.ts';
-import { HEAD, TAIL } from './frame.ts';
+import { inflateMembers } from './inflate-members.ts';
+import { type LayerHash, layerHash } from './layer-hash.ts';
 import {
   type LayerReply,
   type LayerRequest,
@@ -26,7 +26,7 @@ const { compressor: compressorName, windows, cancelled } = workerData as LayerTh
 const pieces = windows.map((window) => Buffer.from(window)) as [Buffer, Buffer];
 const compressor = findCompressor(compressorName);
 /** The layer of several store paths that are being packed, hashed as far as they are. */
-let group: ReturnType<typeof hashing> | undefined;
+let group: LayerHash | undefined;
 const requests = on(port, 'message') as AsyncIterator<[LayerRequest]>;
 
 function reply(message: LayerReply): void {
@@ -60,7 +60,7 @@ for (;;) {
 }
 
 function openGroup(): void {
-  group = hashing();
+  group = layerHash();
   reply({ kind: 'more' });
 }
 
@@ -75,7 +75,7 @@ function closeGroup(): TarTotals {
 async function pack({ name, location, tree: known, ofGroup }: LayerRequest & { kind: 'pack' }): Promise<void> {
   if (ofGroup !== (group !== undefined)) throw new Error('a group is open, or should be');
   const tree = known ?? (await readTree(location, { signal: { throwIfAborted } }));
-  const tar = hashing();
+  const tar = layerHash();
   function* chunks(): Generator<Buffer, void, void> {
     for (const chunk of memberTar(name, location, tree)) {
       throwIfAborted();
@@ -107,48 +107,20 @@ async function pack({ name, location, tree: known, ofGroup }: LayerRequest & { k
 
 /** Asks for members until it is told that there are no more. */
 async function inflate(): Promise<TarTotals> {
-  const tar = hashing();
-  let isOpen = false;
-  async function* member(): AsyncGenerator<Buffer, void, void> {
+  const members = inflateMembers(compressor);
+  try {
     for (;;) {
       reply({ kind: 'more' });
       const request = await nextRequest();
       throwIfAborted();
-      if (request.kind === 'member-end') return;
-      if (request.kind === 'inflate-end' && !isOpen) return;
-      if (request.kind !== 'member-bytes') throw new ClosedError();
-      isOpen = true;
-      yield pieces[request.window].subarray(0, request.bytes);
+      if (request.kind === 'member-bytes') await members.write(pieces[request.window].subarray(0, request.bytes));
+      else if (request.kind === 'member-end') await members.endMember();
+      else if (request.kind === 'inflate-end') return await members.end();
+      else throw new ClosedError();
     }
+  } finally {
+    await members.close();
   }
-  for (;;) {
-    isOpen = false;
-    const input = member();
-    const first = await input.next();
-    if (first.done) return tar.totals();
-    for await (const chunk of compressor.inflate(startingWith(first.value, input))) tar.update(chunk);
-  }
-}
-
-async function* startingWith(
-  first: Uint8Array,
-  rest: AsyncIterable<Uint8Array>,
-): AsyncGenerator<Uint8Array, void, void> {
-  yield first;
-  yield* rest;
-}
-
-/** Digest and length of an uncompressed layer, of which head and tail are always the same. */
-function hashing(): { update(chunk: Buffer): void; totals(): TarTotals } {
-  const sha256: Hash = createHash('sha256').update(HEAD.tar);
-  let bytes = HEAD.tar.length + TAIL.tar.length;
-  return {
-    update(chunk) {
-      sha256.update(chunk);
-      bytes += chunk.length;
-    },
-    totals: () => ({ sha256: sha256.update(TAIL.tar).digest('hex'), uncompressedBytes: bytes }),
-  };
 }
 
 function throwIfAborted(): void {

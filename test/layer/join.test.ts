@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { CompressorError } from '../../functions/layer/compressor-error.ts';
 import { BlobGoneError, createJoiner } from '../../functions/layer/join.ts';
+import { type LayerThreads, sharedLayerThreads } from '../../functions/layer/layer-threads.ts';
 import { createPacker } from '../../functions/layer/pack.ts';
 import type { PackedPath } from '../../functions/layer/packed-path.ts';
 import { zlibCompressor } from '../../functions/layer/zlib-compressor.ts';
@@ -41,6 +43,30 @@ describe('a joiner', () => {
       ['.', 'nix', 'nix/store', a, `${a}/a`, b, `${b}/b`, c, `${c}/c`],
     );
     assert.equal(listBlob(bytes).at(-1)?.sha256, sha256(Buffer.from('c'.repeat(100_000))).slice('sha256:'.length));
+  });
+
+  it('makes the same of a large one, which is inflated in a thread', async () => {
+    const { pack } = createPacker({ store, known, compressor });
+    const large = await Promise.all(
+      ['x', 'y'].map(async (name) => {
+        const location = write(join(folder, name), { [name]: randomBytes(1_500_000).toString('latin1') });
+        return (await pack(closurePath(name), { location })).value;
+      }),
+    );
+    const shared = sharedLayerThreads(compressor.name);
+    let inflations = 0;
+    const threads: Pick<LayerThreads, 'inflate'> = {
+      inflate: (options) => {
+        inflations++;
+        return shared.inflate(options);
+      },
+    };
+    const { value } = await createJoiner({ store, known, compressor, threads })(large);
+    assert.equal(inflations, 1);
+    const bytes = await blob(store, value.digest);
+    assert.equal(value.diffId, sha256(gunzipSync(bytes)));
+    await createJoiner({ store, known, compressor, threads })(packed);
+    assert.equal(inflations, 1);
   });
 
   it('joins once', async () => {
