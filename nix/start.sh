@@ -48,5 +48,5 @@ fi
 
 # Much is streamed, so much dies young, and Node, on a large machine, collects late: with its usual limits a build of
 # 300 MB takes 100 MB of memory more. What lives is some 60 MB, and more where packages have very many files.
-exec node --max-semi-space-size=4 --max-old-space-size=512 --single-threaded-gc node_modules/@google-cloud/functions-framework/build/src/main.js \
+exec node --max-semi-space-size=4 --max-old-space-size=512 node_modules/@google-cloud/functions-framework/build/src/main.js \
   --target=registry --signature-type=http --ignored-routes= "$@"
