@@ -27,4 +27,4 @@ export NIX_CONFIG
 if [ $# -eq 0 ]; then set -- 'test/**/*.test.ts'; fi
 # More files than cores: much of their time is waiting. They share one Docker Engine, and tests of times take the best of
 # several, or compare what ran by turns.
-exec "$node" --test --test-concurrency=3 --test-timeout=900000 "$@"
+exec "$node" --test --test-concurrency=4 --test-timeout=900000 "$@"
