@@ -4,10 +4,10 @@ import { type Digest, hexOf } from '../oci/digest.ts';
 import type { BlobStore, IoOptions } from '../storage/blob-store.ts';
 import type { KnownBlobs } from '../storage/known-blobs.ts';
 import type { Leases } from '../storage/leases.ts';
+import { imageAttempts } from './attempt-image.ts';
 import type { Asker } from './build-record.ts';
-import type { Builds, RunningBuild } from './builds.ts';
+import type { Builds } from './builds.ts';
 import { type BuildBudget, buildQueue, type InTurn } from './build-queue.ts';
-import { explainFailure } from './explain-failure.ts';
 import { failures } from './failures.ts';
 import { imageOf, type ImageRecord } from './image.ts';
 import { imageCache } from './image-cache.ts';
@@ -15,7 +15,7 @@ import type { ImageMaker, ImageOrder } from './image-maker.ts';
 import { type ImageRequest, nameOf } from './image-request.ts';
 import { imageJudge, type Judgement } from './judge-image.ts';
 import { leasedBuilds } from './leased-build.ts';
-import type { ImageOrigin, ImageOutcome, ImageUnavailable, PackagesDenied } from './outcome.ts';
+import type { ImageOrigin, ImageOutcome, PackagesDenied } from './outcome.ts';
 import type { PackagePolicy } from './package-policy.ts';
 import { pins } from './pins.ts';
 import { renewal } from './renewal.ts';
@@ -101,6 +101,11 @@ export function imageBuilder(world: {
   const kept = renewal({ store, log, missing: (blob) => forget(blob, { signal: stopped.signal }) });
   const queue = buildQueue({ ...limits, closed: stopped.signal });
   const shared = leasedBuilds({ leases: world.leases, log, signal: stopped.signal });
+  const made = (record: ImageRecord): void => {
+    cache.add(record);
+    kept.made(record);
+  };
+  const attempt = imageAttempts({ maker, failed, made, log, timeoutMs, stopped: stopped.signal });
 
   async function forget(blob: Digest, options: IoOptions): Promise<void> {
     known.forget(blob);
@@ -127,39 +132,6 @@ export function imageBuilder(world: {
     return record && { record, from: 'store' as const };
   }
 
-  /** Makes an image, or says why it cannot be made; throws for faults of this program and its machine. */
-  async function make(order: ImageOrder, key: string, watched: RunningBuild | undefined): Promise<ImageOutcome> {
-    const about = { packages: order.request.attributes, revision: order.revision };
-    const startedMs = performance.now();
-    const deadline = AbortSignal.timeout(timeoutMs);
-    const signal = AbortSignal.any([deadline, stopped.signal]);
-    let failure: ImageUnavailable;
-    try {
-      const made = await maker.make(order, { signal, ...(watched && { onStderr: watched.log.add }) });
-      if (made.kind === 'made') {
-        cache.add(made.record);
-        kept.made(made.record);
-        const durationMs = Math.round(performance.now() - startedMs);
-        log.info({ ...about, ...made.statistics, durationMs }, 'image made');
-        return {
-          kind: 'image',
-          image: imageOf(made.record),
-          from: made.statistics.evaluated > 0 ? 'built' : 'composed',
-        };
-      }
-      failure = made;
-    } catch (error) {
-      const explained = explainFailure(error, deadline, timeoutMs);
-      if (explained === undefined) throw error;
-      failure = explained;
-    }
-    log.warn({ ...about, failure }, 'no image');
-    // Both may be over with the next request.
-    if (failure.kind !== 'denied' && failure.kind !== 'busy')
-      await failed.add(key, failure, { signal: stopped.signal });
-    return failure;
-  }
-
   /** What became of an image, here or at another instance. */
   async function lookAround(key: string): Promise<ImageOutcome | undefined> {
     const options = { signal: stopped.signal };
@@ -174,7 +146,7 @@ export function imageBuilder(world: {
     const makeInTurn = () =>
       inTurn(async () => {
         watched?.run();
-        const outcome = await make(order, key, watched);
+        const outcome = await attempt(order, key, watched);
         watched?.end(outcome);
         return outcome;
       });
