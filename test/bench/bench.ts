@@ -3,7 +3,7 @@ import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { composed, coldInstance } from './composed.ts';
-import { type Figure, isReached, median, mostOf, type Setting } from './figure.ts';
+import { boundOf, type Figure, isReached, median, type Setting } from './figure.ts';
 import { firstManifests } from './first-manifest.ts';
 import { neighbours } from './neighbours.ts';
 import { wholePulls } from './pulls.ts';
@@ -79,8 +79,8 @@ await writeFile(options.out, `${JSON.stringify({ runs, ...machine(), figures: su
 if (!figures.every(isReached)) process.exitCode = 1;
 
 function show(figure: Figure): void {
-  const { name, unit, values, floor, peakMemoryBytes, atLeast } = figure;
-  const bound = mostOf(figure) ?? atLeast;
+  const { name, unit, values, floor, peakMemoryBytes } = figure;
+  const bound = boundOf(figure);
   const best = unit === 's' ? Math.min(...values) : Math.max(...values);
   const text = (value: number) => (unit === 's' ? `${value.toFixed(3)} s` : `${Math.round(value)}/s`);
   const measured = median(values);

@@ -11,6 +11,7 @@ export interface Figure {
   readonly atMostOfFloor?: number;
   /** The same for a rate. */
   readonly atLeast?: number;
+  readonly atLeastOfFloor?: number;
   /** The most memory that was resident in the registry, in bytes. */
   readonly peakMemoryBytes?: number;
 }
@@ -38,16 +39,17 @@ export function median(values: readonly number[]): number {
 
 /** Whether the best run has reached what it has to. Others only say how busy the machine was. */
 export function isReached(figure: Figure): boolean {
-  const { values, atLeast } = figure;
-  const atMost = mostOf(figure);
-  return (
-    (atMost === undefined || Math.min(...values) <= atMost) && (atLeast === undefined || Math.max(...values) >= atLeast)
-  );
+  const bound = boundOf(figure);
+  if (bound === undefined) return true;
+  return figure.unit === 's' ? Math.min(...figure.values) <= bound : Math.max(...figure.values) >= bound;
 }
 
-/** What a time may be; undefined for one without a bound, and for a rate. */
-export function mostOf({ atMost, atMostOfFloor, floor }: Figure): number | undefined {
-  return floor === undefined || atMostOfFloor === undefined ? atMost : atMostOfFloor * median(floor.values);
+/** What a time may be at most, or a rate at least; undefined where there is no bound. */
+export function boundOf({ unit, atMost, atMostOfFloor, atLeast, atLeastOfFloor, floor }: Figure): number | undefined {
+  const [bound, ofFloor] = unit === 's' ? [atMost, atMostOfFloor] : [atLeast, atLeastOfFloor];
+  const relative = floor === undefined || ofFloor === undefined ? undefined : ofFloor * median(floor.values);
+  if (bound === undefined || relative === undefined) return bound ?? relative;
+  return unit === 's' ? Math.min(bound, relative) : Math.max(bound, relative);
 }
 
 /** Times what `work` takes, in seconds. */

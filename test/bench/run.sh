@@ -4,7 +4,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 
-sh nix/install.sh skopeo docker-registry wrk
+sh nix/install.sh skopeo docker-registry wrk isal
 PATH="$PWD/node_modules/.bin:$PATH"
 export PATH
 
