@@ -18,7 +18,7 @@ export async function startStaticRegistry(folder: string): Promise<StaticRegistr
   const settings = {
     version: 0.1,
     // It calls what it does not have yet an error.
-    log: { level: 'fatal', accesslog: { disabled: true } },
+    log: { level: 'error', accesslog: { disabled: true } },
     storage: { filesystem: { rootdirectory: join(folder, 'data') } },
     http: { addr: host },
   };
