@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../support/registry-process.ts';
@@ -17,14 +17,17 @@ export async function startStaticRegistry(folder: string): Promise<StaticRegistr
   const config = join(folder, 'config.yml');
   const settings = {
     version: 0.1,
-    // It calls what it does not have yet an error.
     log: { level: 'error', accesslog: { disabled: true } },
     storage: { filesystem: { rootdirectory: join(folder, 'data') } },
     http: { addr: host },
   };
   // JSON is YAML.
   await writeFile(config, JSON.stringify(settings));
-  const child = spawn('docker-registry', ['serve', config], { stdio: ['ignore', 'ignore', 'inherit'] });
+  // It calls a blob that it does not have yet an error: what it says is read when it does not start.
+  const said = join(folder, 'registry.log');
+  const log = await open(said, 'w');
+  const child = spawn('docker-registry', ['serve', config], { stdio: ['ignore', 'ignore', log.fd] });
+  await log.close();
   const deadlineMs = Date.now() + START_TIMEOUT_MS;
   while (
     !(await fetch(`http://${host}/v2/`).then(
@@ -32,7 +35,8 @@ export async function startStaticRegistry(folder: string): Promise<StaticRegistr
       () => false, // It does not listen yet.
     ))
   ) {
-    if (child.exitCode !== null || Date.now() > deadlineMs) throw new Error('docker-registry does not start');
+    if (child.exitCode !== null || Date.now() > deadlineMs)
+      throw new Error(`docker-registry does not start: ${await readFile(said, 'utf8')}`);
     await sleep(20);
   }
   return {
