@@ -34,7 +34,6 @@ export async function closureOf(
       onStderr: undefined,
       env: nix.environment,
       user: nix.user,
-      cgroups: nix.cgroups,
     });
   } catch (error) {
     if (

@@ -19,6 +19,8 @@ export function evaluate(
   // Evaluation reads the expressions and the package set and nothing else, so that the revision is the whole truth.
   const confined = ['--option', 'restrict-eval', 'true', '-I', nix.expressions];
   const building = ['--option', 'allow-import-from-derivation', String(nix.importFromDerivation === 'allow')];
+  // Only what may build can start something; to enter a group takes the kernel some 20 ms.
+  const cgroups = nix.importFromDerivation === 'allow' ? nix.cgroups : undefined;
   const open = source.kind === 'folder' ? ['-I', source.path] : ['--option', 'allowed-uris', source.url];
   return run(
     'nix-instantiate',
@@ -26,6 +28,6 @@ export function evaluate(
       ...['--eval', '--read-write-mode', ...flags, ...confined, ...building, ...open, `${nix.expressions}/${file}`],
       ...['--argstr', 'request', JSON.stringify(request)],
     ],
-    { ...call, env: nix.environment, user: nix.user, cgroups: nix.cgroups, memoryBytes: nix.evaluationMemoryBytes },
+    { ...call, env: nix.environment, user: nix.user, cgroups, memoryBytes: nix.evaluationMemoryBytes },
   );
 }

@@ -8,5 +8,5 @@ import { run } from './process.ts';
  */
 export async function collectGarbage(nix: Nix, maxFreedBytes: number, call: NixCall = {}): Promise<void> {
   const most = ['--max-freed', String(Math.max(1, Math.ceil(maxFreedBytes)))];
-  await run('nix-store', ['--gc', ...most], { ...call, env: nix.environment, user: nix.user, cgroups: nix.cgroups });
+  await run('nix-store', ['--gc', ...most], { ...call, env: nix.environment, user: nix.user });
 }

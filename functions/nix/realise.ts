@@ -73,7 +73,6 @@ async function announcedBytes(nix: Nix, targets: readonly string[], { signal, ti
     signal,
     env: nix.environment,
     user: nix.user,
-    cgroups: nix.cgroups,
     onStderr,
     ...(timeoutMs && { timeoutMs }),
   };
