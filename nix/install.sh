@@ -13,7 +13,8 @@ installed=node_modules/.installed-package-lock.json
 if ! cmp -s package-lock.json "$installed"; then
   if ! { [ -x node_modules/.bin/node ] && npm ls --all >/dev/null 2>&1; }; then
     say "npm ci"
-    npm ci --no-audit --no-fund
+    # Not its warnings: it runs on the machine's own Node, which need not be one that the packages want.
+    npm ci --no-audit --no-fund --loglevel=error
   fi
   if ! node_modules/.bin/node -e 1 2>/dev/null; then
     say "node_modules/.bin/node does not start: npm was told to run no install scripts. Run: npm rebuild node"
