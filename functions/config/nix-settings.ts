@@ -15,7 +15,7 @@ export interface NixSettings {
   readonly environment: Readonly<Record<string, string>>;
   /** Address space of one evaluation, in bytes. */
   readonly evaluationMemoryBytes: number;
-  /** What the processes of one call of Nix may take together, where the system has control groups. */
+  /** What a call of Nix that builds or fetches may take with all that it starts, where the system has control groups. */
   readonly processLimits: ProcessLimits;
   /** Whether an evaluation may build, and read what it built. */
   readonly importFromDerivation: 'allow' | 'refuse';

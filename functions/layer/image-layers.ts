@@ -188,6 +188,7 @@ export function createLayerMaker(into: {
         async (stop) => {
           // It takes this thread for a while: what is only joined begins before, and goes on beside it.
           if (ahead === undefined) await Promise.allSettled(found);
+          stop.throwIfAborted();
           rootLayer = await publishRootLayer(into, root(), { signal: stop });
         },
       ],

@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import { z } from 'zod';
 import { type Digest, digestFromHex } from '../oci/digest.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
@@ -5,9 +6,10 @@ import { blobKey, type KnownBlobs } from '../storage/known-blobs.ts';
 import { type ObjectKey, objectKey } from '../storage/object-key.ts';
 import { keyHash } from '../storage/record.ts';
 import { bytesSchema, digestSchema } from './digest-schema.ts';
-import { type Compressor, formatOf } from './compressor.ts';
+import { type Compressor, formatOf, type LayerFormat } from './compressor.ts';
 import { FRAME_VERSION, HEAD, TAIL } from './frame.ts';
 import { inflateMembers } from './inflate-members.ts';
+import type { Inflation } from './inflation.ts';
 import type { TarTotals } from './layer-messages.ts';
 import { type LayerThreads, sharedLayerThreads } from './layer-threads.ts';
 import type { PackedPath } from './packed-path.ts';
@@ -75,10 +77,24 @@ export function createJoiner(into: {
   readonly known: KnownBlobs;
   /** Who packed the paths. */
   readonly compressor: Compressor;
-  readonly threads?: Pick<LayerThreads, 'inflate'> | undefined;
+  readonly threads?: Pick<LayerThreads, 'inflate' | 'isIdle'> | undefined;
 }): Joiner {
   const { store, known, compressor, threads = sharedLayerThreads(compressor.name) } = into;
   const share = sharedWork<RecordedBlob<Layer>>();
+  const small = pLimit(SMALL_AT_ONCE);
+
+  /** A small layer does not wait for a thread: to start one takes ten times as long as to inflate it here. */
+  function join(paths: readonly PackedPath[], signal: AbortSignal): Promise<JoinedPaths> {
+    const world = { store, known, format: formatOf(compressor.name) };
+    const uncompressedBytes = paths.reduce((sum, path) => sum + path.uncompressedBytes, 0);
+    if (uncompressedBytes > SMALL_BYTES)
+      return threads.inflate({ signal }).then((one) => joinInto(world, one, paths, signal));
+    return small(async () => {
+      signal.throwIfAborted();
+      const inflation = threads.isIdle() ? await threads.inflate({ signal }) : inflateMembers(compressor);
+      return joinInto(world, inflation, paths, signal);
+    });
+  }
 
   return async (paths, { signal } = {}) => {
     const [first, ...others] = paths;
@@ -86,7 +102,7 @@ export function createJoiner(into: {
     if (others.length === 0) return { value: first, made: false };
     const at = joinedPathsAt({ store, known }, paths);
     const joinOnce = (stop: AbortSignal): Promise<RecordedBlob<Layer>> =>
-      findOrMake(at, () => join({ store, known, threads, compressor }, paths, stop), { signal: stop });
+      findOrMake(at, () => join(paths, stop), { signal: stop });
     return share(at.key, joinOnce, { signal });
   };
 }
@@ -105,24 +121,18 @@ export function joinedPaths(blob: PublishedBlob, { sha256, uncompressedBytes }: 
   return { format: FORMAT, ...blob, diffId: digestFromHex(sha256), uncompressedBytes };
 }
 
-/** So much is inflated and hashed here, piece by piece, in a tenth of the time that it takes a thread to start. */
-const INFLATED_HERE_BYTES = 2_000_000;
+/** Some milliseconds of inflating and hashing, which others wait for piece by piece. */
+const SMALL_BYTES = 8_000_000;
+/** Each takes a megabyte or two: what inflates, what is read, and what a bucket has not confirmed. */
+const SMALL_AT_ONCE = 4;
 
-async function join(
-  world: {
-    readonly store: BlobStore;
-    readonly known: KnownBlobs;
-    readonly threads: Pick<LayerThreads, 'inflate'>;
-    readonly compressor: Compressor;
-  },
+/** Joins, and closes the inflation. */
+async function joinInto(
+  { store, known, format }: { readonly store: BlobStore; readonly known: KnownBlobs; readonly format: LayerFormat },
+  inflation: Inflation,
   paths: readonly PackedPath[],
   signal: AbortSignal,
 ): Promise<JoinedPaths> {
-  const { store, known, threads, compressor } = world;
-  const format = formatOf(compressor.name);
-  const packedBytes = paths.reduce((sum, { memberBytes }) => sum + memberBytes, 0);
-  const inflation = packedBytes <= INFLATED_HERE_BYTES ? inflateMembers(compressor) : await threads.inflate({ signal });
-
   /** What goes into the store, inflated on its way. */
   async function* layer(): AsyncGenerator<Buffer, void, void> {
     yield HEAD[format];

@@ -16,6 +16,8 @@ export interface LayerThreads {
   packGroup(options?: { readonly signal?: AbortSignal | undefined }): Promise<GroupPacking>;
   /** @throws the reason of the signal */
   inflate(options?: { readonly signal?: AbortSignal | undefined }): Promise<Inflation>;
+  /** Whether a thread waits for work. */
+  isIdle(): boolean;
   /**
    * Starts all threads, one after the other, and lets each pack something small while nobody wants it, so that the first
    * path is not packed by code that runs for the first time: that takes twice as long. One at a time, so that what the
@@ -141,6 +143,7 @@ export function layerThreads(
     pack: async (path, { signal } = {}) => packing(await jobOf(signal), path),
     packGroup: async ({ signal } = {}) => groupPacking(await jobOf(signal)),
     inflate: async ({ signal } = {}) => inflation(await jobOf(signal)),
+    isIdle: () => idle.some(({ alive }) => alive),
     warmUp: () => (warmedUp ??= warmAll()),
     async settled() {
       isSettled = true;

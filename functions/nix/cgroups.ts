@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CgroupFolder } from './cgroup-folder.ts';
 
-/** What the processes of one call of Nix may take together. */
+/** What a call of Nix may take with all that it starts. */
 export interface ProcessLimits {
   readonly processes: number;
   /** As much as there is when undefined. */

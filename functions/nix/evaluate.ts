@@ -19,8 +19,9 @@ export function evaluate(
   // Evaluation reads the expressions and the package set and nothing else, so that the revision is the whole truth.
   const confined = ['--option', 'restrict-eval', 'true', '-I', nix.expressions];
   const building = ['--option', 'allow-import-from-derivation', String(nix.importFromDerivation === 'allow')];
-  // Only what may build can start something; to enter a group takes the kernel some 20 ms.
-  const cgroups = nix.importFromDerivation === 'allow' ? nix.cgroups : undefined;
+  // What reads a folder and builds nothing starts nothing; to enter a group takes the kernel some 20 ms.
+  const startsNothing = source.kind === 'folder' && nix.importFromDerivation !== 'allow';
+  const cgroups = startsNothing ? undefined : nix.cgroups;
   const open = source.kind === 'folder' ? ['-I', source.path] : ['--option', 'allowed-uris', source.url];
   return run(
     'nix-instantiate',

@@ -22,7 +22,7 @@ export interface Nix {
   readonly environment: Readonly<Record<string, string>>;
   /** Who Nix runs as; this process's own user when absent. */
   readonly user?: ProcessUser | undefined;
-  /** Where each of its processes that may build is held, with all that it starts; nowhere in particular when absent. */
+  /** Where each of its processes that starts others, to build or to fetch, is held with them; nowhere in particular when absent. */
   readonly cgroups?: Cgroups | undefined;
   /** Address space of one evaluation, in bytes; without limit when absent. */
   readonly evaluationMemoryBytes?: number;

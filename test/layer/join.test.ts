@@ -45,28 +45,75 @@ describe('a joiner', () => {
     assert.equal(listBlob(bytes).at(-1)?.sha256, sha256(Buffer.from('c'.repeat(100_000))).slice('sha256:'.length));
   });
 
-  it('makes the same of a large one, which is inflated in a thread', async () => {
-    const { pack } = createPacker({ store, known, compressor });
-    const large = await Promise.all(
-      ['x', 'y'].map(async (name) => {
-        const location = write(join(folder, name), { [name]: randomBytes(1_500_000).toString('latin1') });
-        return (await pack(closurePath(name), { location })).value;
-      }),
-    );
+  describe('inflates', () => {
     const shared = sharedLayerThreads(compressor.name);
-    let inflations = 0;
-    const threads: Pick<LayerThreads, 'inflate'> = {
-      inflate: (options) => {
-        inflations++;
-        return shared.inflate(options);
+    let idle = false;
+    let inThreads = 0;
+    let openNow = 0;
+    let mostOpen = 0;
+    const threads: Pick<LayerThreads, 'inflate' | 'isIdle'> = {
+      isIdle: () => idle,
+      async inflate(options) {
+        inThreads++;
+        mostOpen = Math.max(mostOpen, ++openNow);
+        const inflation = await shared.inflate(options);
+        const close = async (): Promise<void> => {
+          openNow--;
+          await inflation.close();
+        };
+        return { ...inflation, close };
       },
     };
-    const { value } = await createJoiner({ store, known, compressor, threads })(large);
-    assert.equal(inflations, 1);
-    const bytes = await blob(store, value.digest);
-    assert.equal(value.diffId, sha256(gunzipSync(bytes)));
-    await createJoiner({ store, known, compressor, threads })(packed);
-    assert.equal(inflations, 1);
+    const joiner = createJoiner({ store, known, compressor, threads });
+    async function joined(paths: readonly PackedPath[]): Promise<void> {
+      const { value, made } = await joiner(paths);
+      assert.equal(made, true);
+      assert.equal(value.diffId, sha256(gunzipSync(await blob(store, value.digest))));
+    }
+
+    it('a large layer in a thread', async () => {
+      const { pack } = createPacker({ store, known, compressor });
+      const large = await Promise.all(
+        ['x', 'y'].map(async (name) => {
+          const location = write(join(folder, name), { [name]: randomBytes(3_000_000).toString('latin1') });
+          return (await pack(closurePath(name), { location })).value;
+        }),
+      );
+      await joined(large);
+      assert.equal(inThreads, 1);
+    });
+
+    it('a long layer in a thread, however short it is when it is packed', async () => {
+      const { pack } = createPacker({ store, known, compressor });
+      const location = write(join(folder, 'zeros'), { zeros: '0'.repeat(9_000_000) });
+      const { value } = await pack(closurePath('zeros'), { location });
+      assert.ok(value.sizeBytes < 100_000);
+      await joined([value, ...packed]);
+      assert.equal(inThreads, 2);
+    });
+
+    it('a small layer where it is joined, but for threads that wait for work', async () => {
+      await joined(packed.toReversed());
+      assert.equal(inThreads, 2);
+      idle = true;
+      await joined(packed.slice(1));
+      assert.equal(inThreads, 3);
+    });
+
+    it('a few small layers at once', async () => {
+      const { pack } = createPacker({ store, known, compressor });
+      const more = await Promise.all(
+        Array.from({ length: 12 }, async (_, index) => {
+          const name = `small-${index}`;
+          const location = write(join(folder, name), { [name]: name });
+          return (await pack(closurePath(name), { location })).value;
+        }),
+      );
+      mostOpen = 0;
+      await Promise.all(more.map((one) => joined([one, ...packed])));
+      assert.ok(mostOpen > 1 && mostOpen <= 4, `${mostOpen} at once`);
+      assert.equal(openNow, 0);
+    });
   });
 
   it('joins once', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { pathToFileURL } from 'node:url';
@@ -164,14 +164,35 @@ describe('threads that make layers', () => {
     assert.ok(one?.equals(other ?? Buffer.of()));
   });
 
-  it('are not waited for when somebody wants one while they warm up', async () => {
-    const threads = layerThreads('igzip', 2);
+  it('are not waited for when somebody wants one while they warm up', { timeout: 20_000 }, async () => {
+    const [entry, warming] = [join(folder, 'endless.mjs'), join(folder, 'warming')];
+    writeFileSync(
+      entry,
+      `import { writeFileSync } from 'node:fs';
+       import { parentPort, workerData } from 'node:worker_threads';
+       parentPort.postMessage({ kind: 'ready' });
+       parentPort.on('message', ({ kind, name }) => {
+         if (name !== 'warm-up') {
+           parentPort.postMessage({ kind: 'piece', window: 0, bytes: 7, totals: {} });
+           return;
+         }
+         writeFileSync('${warming}', '');
+         const pause = new Int32Array(new SharedArrayBuffer(4));
+         const isCancelled = () => Atomics.load(workerData.cancelled, 0) !== 0;
+         // Until it is cancelled, or for 5 s.
+         for (let times = 0; times < 1000 && !isCancelled(); times++) Atomics.wait(pause, 0, 0, 5);
+         const message = isCancelled() ? 'cancelled' : 'nobody cancelled it';
+         parentPort.postMessage({ kind: 'failed', error: { kind: 'other', message } });
+       });`,
+    );
+    const threads = layerThreads('igzip', 1, pathToFileURL(entry));
     const warm = threads.warmUp();
-    const jobs = [1, 2, 3].map(async () => read(await threads.pack({ name: 'x', location: small })));
-    const [one, ...others] = await Promise.all(jobs);
+    while (!existsSync(warming)) await sleep(5);
+    assert.equal(threads.isIdle(), false);
+    const blob = await read(await threads.pack({ name: 'x', location: small }));
+    assert.equal(blob.length, HEAD.gzip.length + 7 + TAIL.gzip.length);
     await warm;
-    assert.ok(one && one.length > 0);
-    assert.ok(others.every((other) => other.equals(one)));
+    assert.equal(threads.isIdle(), true);
   });
 
   it('start no more when they are told to settle while they warm up', async () => {
@@ -196,15 +217,40 @@ describe('threads that make layers', () => {
     assert.equal(await startsOf(true), 1);
   });
 
+  it('have started when they have settled', async () => {
+    const [entry, ready] = [join(folder, 'slow.mjs'), join(folder, 'ready')];
+    writeFileSync(
+      entry,
+      `import { writeFileSync } from 'node:fs';
+       import { parentPort } from 'node:worker_threads';
+       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
+       writeFileSync('${ready}', '');
+       parentPort.postMessage({ kind: 'ready' });
+       parentPort.on('message', () => parentPort.postMessage({ kind: 'piece', window: 0, bytes: 1, totals: {} }));`,
+    );
+    const threads = layerThreads('igzip', 2, pathToFileURL(entry));
+    const warm = threads.warmUp();
+    await threads.settled();
+    assert.ok(existsSync(ready));
+    await warm;
+  });
+
   const program = new URL('../../functions/layer/layer-threads.ts', import.meta.url).href;
   for (const [how, script] of [
     ['unused', `layerThreads('igzip', 2);`],
+    ['while they warm up', `void layerThreads('igzip', 2).warmUp();`],
     [
       'used',
       `const packing = await layerThreads('igzip', 2).pack({ name: 'x', location: '${small}' });
        for await (const piece of packing) if (piece.length === 0) throw new Error('empty');`,
     ],
-    ['told to end once they have started', `await layerThreads('igzip', 2).settled(); process.exit();`],
+    [
+      'told to end while they start',
+      `const threads = layerThreads('igzip', 2);
+       void threads.warmUp();
+       await threads.settled();
+       process.exit();`,
+    ],
   ] as const) {
     it(`do not keep a process from ending well: ${how}`, async () => {
       const code = `import { layerThreads } from '${program}';\n${script}`;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { closureOf } from '../../functions/nix/closure.ts';
+import type { Nix } from '../../functions/nix/nix.ts';
 import { BuildFailedError, realise } from '../../functions/nix/realise.ts';
 import { resolve, type Resolution } from '../../functions/nix/resolve.ts';
 import { propagatedBy } from '../../functions/nix/propagated.ts';
@@ -109,6 +110,48 @@ describe('resolving attribute names', () => {
     const [resolution] = await resolve(nix, { source: outside, system: 'x86_64-linux', attributes: ['peeks'] });
     assert.ok(resolution?.kind === 'evaluation-failed', JSON.stringify(resolution));
     assert.match(resolution.message, /forbidden|not allowed|access to/);
+  });
+});
+
+describe('control groups', () => {
+  const groups = { count: 0 };
+  const inGroups: Nix = {
+    ...nix,
+    cgroups: {
+      bounds: [],
+      create() {
+        groups.count++;
+        return Promise.resolve({ files: [], remove: () => Promise.resolve() });
+      },
+      close: () => Promise.resolve(),
+    },
+  };
+  async function groupsOf(action: () => Promise<unknown>): Promise<number> {
+    groups.count = 0;
+    await action();
+    return groups.count;
+  }
+  const request = { source, system: 'x86_64-linux', attributes: ['greet'] } as const;
+
+  it('hold what builds or fetches', async () => {
+    const { outputs } = await found('greet');
+    assert.equal(await groupsOf(() => realise(inGroups, outputs)), 1);
+    assert.equal(await groupsOf(() => resolve({ ...inGroups, importFromDerivation: 'allow' }, request)), 1);
+    const url = 'file:///nowhere';
+    for (const remote of [
+      { kind: 'tarball', url },
+      { kind: 'git', url, revision: '0'.repeat(40) },
+    ] as const) {
+      const groupsOfRemote = await groupsOf(() => resolve(inGroups, { ...request, source: remote }));
+      assert.equal(groupsOfRemote, 1, remote.kind);
+    }
+  });
+
+  it('are not waited for by what only reads', async () => {
+    const { outputs } = await found('greet');
+    assert.equal(await groupsOf(() => resolve(inGroups, request)), 0);
+    const paths = outputs.map(({ path }) => path);
+    assert.equal(await groupsOf(() => closureOf(inGroups, paths)), 0);
   });
 });
 
