@@ -100,7 +100,7 @@ export function imageBuilder(world: {
   const failed = failures(store, log);
   const kept = renewal({ store, log, missing: (blob) => forget(blob, { signal: stopped.signal }) });
   const queue = buildQueue({ ...limits, closed: stopped.signal });
-  const shared = leasedBuilds({ leases: world.leases, log, signal: stopped.signal });
+  const shared = leasedBuilds({ leases: world.leases, signal: stopped.signal });
   const made = (record: ImageRecord): void => {
     cache.add(record);
     kept.made(record);

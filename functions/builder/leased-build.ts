@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Logger } from 'pino';
 import type { Lease, Leases } from '../storage/leases.ts';
 
 /** Between two looks at a build of another instance: the first at once, then more and more seldom. */
@@ -25,21 +24,14 @@ export interface LeasedBuilds {
 /** @param world `signal`: takes no lease and looks no more after its abort */
 export function leasedBuilds(world: {
   readonly leases: Leases;
-  readonly log: Pick<Logger, 'warn'>;
   readonly signal: AbortSignal;
 }): LeasedBuilds {
-  const { leases, log, signal } = world;
+  const { leases, signal } = world;
   const releases = new Set<Promise<unknown>>();
 
   /** Nobody waits for that: whoever looks for what was made finds it before the lease. */
-  function giveBack(lease: Lease, key: string): void {
-    const releasing: Promise<unknown> = lease.release().then(
-      () => releases.delete(releasing),
-      (error: unknown) => {
-        releases.delete(releasing);
-        log.warn({ key, err: error }, 'a lease could not be given back: others wait until it is over');
-      },
-    );
+  function giveBack(lease: Lease): void {
+    const releasing: Promise<unknown> = lease.release().finally(() => releases.delete(releasing));
     releases.add(releasing);
   }
 
@@ -48,10 +40,11 @@ export function leasedBuilds(world: {
     const lease = await leases.take(key, { signal });
     if (lease === undefined) return undefined;
     try {
+      signal.throwIfAborted();
       // The holder before may have ended between the last look and now.
       return (await look()) ?? (await make());
     } finally {
-      giveBack(lease, key);
+      giveBack(lease);
     }
   }
 

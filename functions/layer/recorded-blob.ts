@@ -57,6 +57,7 @@ export async function findOrMake<T extends { readonly digest: Digest }>(
       continue;
     }
     try {
+      signal?.throwIfAborted();
       // The holder before may have ended between the look and now.
       const now = await findWhole(at, { signal });
       return now.kind === 'found' && now.isWhole ? { value: now.value, made: false, key } : await makeAnd(now);

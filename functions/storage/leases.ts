@@ -14,12 +14,15 @@ import { findRecord } from './record.ts';
  * for a whole lease, by its own clock, knows that the holder is gone and takes its place.
  */
 export interface Leases {
-  /** The lease, or undefined while another holds it: try again in a moment. */
+  /**
+   * The lease, or undefined while another holds it: try again in a moment. An abort is not heeded any more once it is being
+   * taken, so that none is left without a holder: who has it looks at the signal.
+   */
   take(key: string, options?: IoOptions): Promise<Lease | undefined>;
 }
 
 export interface Lease {
-  /** Ends the lease, so that others need not wait for its end. */
+  /** Ends the lease, so that others need not wait for its end. Where it cannot be given back, that is logged. */
   release(): Promise<void>;
 }
 
@@ -60,24 +63,31 @@ export function leases(world: {
     async function renewForEver(): Promise<void> {
       for (let renewal = 1; ; renewal++) {
         await sleep(renewMs, undefined, { signal, ref: false });
-        const generation = await ours();
-        if (generation === undefined || !(await store.replaceRecord(object, bytesOf(holder, renewal), generation))) {
+        try {
+          const generation = await ours();
+          if (generation !== undefined && (await store.replaceRecord(object, bytesOf(holder, renewal), generation)))
+            continue;
           // This process stood still for a whole lease. Two makers of one thing are a waste, and nothing worse.
           log.warn({ object }, 'a lease was taken over while its holder lived');
           return;
+        } catch (error) {
+          log.warn({ object, err: error }, 'a lease could not be renewed: it is tried again until it is over');
         }
       }
     }
 
-    const renewing = renewForEver().catch((error: unknown) => {
-      if (!signal.aborted) log.warn({ object, err: error }, 'a lease cannot be renewed');
-    });
+    // Nothing but the end of its sleep ends it with an error.
+    const renewing = renewForEver().catch(() => undefined);
     return {
       async release() {
         released.abort();
         await renewing;
-        const generation = await ours();
-        if (generation !== undefined) await store.delete(object, { generation });
+        try {
+          const generation = await ours();
+          if (generation !== undefined) await store.delete(object, { generation });
+        } catch (error) {
+          log.warn({ object, err: error }, 'a lease could not be given back: others wait until it is over');
+        }
       },
     };
   }
@@ -89,7 +99,7 @@ export function leases(world: {
       const found = await findRecord(store, object, leaseSchema, options);
       if (found.kind === 'absent') {
         observed.delete(key);
-        return (await store.createRecord(object, bytesOf(holder, 0), options)) ? hold(key, holder) : undefined;
+        return (await store.createRecord(object, bytesOf(holder, 0))) ? hold(key, holder) : undefined;
       }
       const before = observed.get(key);
       if (before?.generation !== found.generation) {
@@ -99,7 +109,7 @@ export function leases(world: {
       }
       if (nowMs() - before.sinceMs < leaseMs) return undefined;
       observed.delete(key);
-      const taken = await store.replaceRecord(object, bytesOf(holder, 0), found.generation, options);
+      const taken = await store.replaceRecord(object, bytesOf(holder, 0), found.generation);
       if (taken) log.warn({ object }, 'the lease of a holder that is gone was taken over');
       return taken ? hold(key, holder) : undefined;
     },

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { run } from '../support/command.ts';
 import { composed, coldInstance } from './composed.ts';
 import { boundOf, type Figure, isReached, median, type Setting } from './figure.ts';
 import { firstManifests } from './first-manifest.ts';
@@ -64,6 +65,10 @@ try {
       figures.push({ ...figure, load: machine().load });
       show(figure);
     }
+    // So that the disk is not busy with what this one wrote while the next is measured.
+    await rm(scratch, { recursive: true });
+    await mkdir(scratch);
+    await run('sync', []);
   }
 } finally {
   await rm(scratch, { recursive: true, force: true });
