@@ -45,7 +45,12 @@ export function imageAttempts(world: {
     }
     log.warn({ ...about, failure }, 'no image');
     // Both may be over with the next request.
-    if (failure.kind !== 'denied' && failure.kind !== 'busy') await failed.add(key, failure, { signal: stopped });
+    if (failure.kind !== 'denied' && failure.kind !== 'busy') {
+      await failed.add(key, failure, { signal: stopped }).catch((error: unknown) => {
+        if (!stopped.aborted)
+          log.warn({ ...about, err: error }, 'a failure cannot be remembered: who asks again builds again');
+      });
+    }
     return failure;
   };
 }

@@ -44,7 +44,7 @@ export function buildQueue(world: {
       let build = builds.get(key);
       if (build === undefined) {
         if (closed.aborted) return { kind: 'in-progress' };
-        if (inTurn.pendingCount >= maxQueue) return busy(inTurn.activeCount, inTurn.pendingCount);
+        if (builds.size >= maxBuilds + maxQueue) return busy(builds.size, maxBuilds);
         const left = budget?.take();
         if (left?.kind === 'spent') return spent(left.retryAfterSeconds);
         build = begin(inTurn).finally(() => builds.delete(key));

@@ -25,7 +25,9 @@ export interface WatchedBuild {
 /** A build that goes on here, for whoever makes it. */
 export interface RunningBuild {
   readonly log: BuildLog;
-  /** It has its place and begins. */
+  /** This instance is the one that makes it, once it has its turn: it tells the others from now on. */
+  claim(): void;
+  /** It has its turn and begins; claimed, if it was not before. */
   run(): void;
   /** Another instance made it, or had: what is to be told of it, that one tells. Nothing happens when it ended here. */
   leave(outcome: ImageOutcome): void;
@@ -100,8 +102,9 @@ export function builds(world: {
     log.say(`${MARK} ${asker.repository}:${asker.reference} at revision ${revision}`);
     let told = Promise.resolve();
     let isTold = false;
+    let isClaimed = false;
     let isClosed = false;
-    let timer = setTimeout(tellAgain, TELL_AFTER_MS).unref();
+    let timer: NodeJS.Timeout | undefined;
 
     function tellNext(list: boolean): void {
       const next = told.then(() => tell(entry, list)).finally(() => telling.delete(next));
@@ -115,6 +118,11 @@ export function builds(world: {
       told = told.then(() => {
         if (!isClosed) timer = setTimeout(tellAgain, TELL_EVERY_MS).unref();
       });
+    }
+    function claim(): void {
+      if (isClaimed || isClosed) return;
+      isClaimed = true;
+      timer = setTimeout(tellAgain, TELL_AFTER_MS).unref();
     }
     function conclude(outcome: ImageOutcome | undefined): RecentBuild {
       const state = outcome === undefined ? 'stopped' : outcome.kind === 'image' ? 'made' : 'failed';
@@ -131,7 +139,9 @@ export function builds(world: {
 
     return {
       log,
+      claim,
       run() {
+        claim();
         entry.summary = { ...entry.summary, state: 'running' };
         log.say(`${MARK} begins`);
       },
@@ -152,7 +162,8 @@ export function builds(world: {
         close();
         ended.set(id, entry);
         world.ended?.(entry.summary, trace);
-        if (isTold || state !== 'made') tellNext(true);
+        // Of what another instance makes, that one tells.
+        if (isClaimed && (isTold || state !== 'made')) tellNext(true);
       },
     };
   }

@@ -143,18 +143,24 @@ export function imageBuilder(world: {
   async function share(order: ImageOrder, key: string, inTurn: InTurn, by: Asker | undefined): Promise<ImageOutcome> {
     const { request, revision } = order;
     const watched = world.builds?.begin(key, by ?? { repository: nameOf(request), reference: revision }, revision);
-    const makeInTurn = () =>
-      inTurn(async () => {
+    function makeInTurn(): Promise<ImageOutcome> {
+      watched?.claim();
+      return inTurn(async () => {
         watched?.run();
         const outcome = await attempt(order, key, watched);
         watched?.end(outcome);
         return outcome;
       });
+    }
     try {
       // The lease before the place in the queue: who waits for another instance is not stuck behind builds of this one.
       const outcome = await shared.run({ key, look: () => lookAround(key), make: makeInTurn });
       watched?.leave(outcome);
       return outcome;
+    } catch (error) {
+      // Whoever began it may have left, and nobody else would say it.
+      if (!stopped.signal.aborted) log.warn({ key, err: error }, "a build ended with a fault that is not the image's");
+      throw error;
     } finally {
       // Only what ended with an error has not been told.
       watched?.end(undefined);

@@ -22,10 +22,7 @@ export interface LeasedBuilds {
 }
 
 /** @param world `signal`: takes no lease and looks no more after its abort */
-export function leasedBuilds(world: {
-  readonly leases: Leases;
-  readonly signal: AbortSignal;
-}): LeasedBuilds {
+export function leasedBuilds(world: { readonly leases: Leases; readonly signal: AbortSignal }): LeasedBuilds {
   const { leases, signal } = world;
   const releases = new Set<Promise<unknown>>();
 

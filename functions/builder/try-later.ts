@@ -4,8 +4,9 @@ import type { ImageUnavailable } from './outcome.ts';
 const RETRY_AFTER_SECONDS = 10;
 
 /** The queue is too long. */
-export function busy(active: number, waiting: number): ImageUnavailable {
-  const message = `${active} images are being made and ${waiting} wait: try again later`;
+export function busy(builds: number, maxBuilds: number): ImageUnavailable {
+  const active = Math.min(builds, maxBuilds);
+  const message = `${active} images are being made and ${builds - active} wait: try again later`;
   return { kind: 'busy', message, retryAfterSeconds: RETRY_AFTER_SECONDS };
 }
 

@@ -12,7 +12,7 @@ function instances() {
   const clock = { nowMs: 1_000_000 };
   const log = { warn: (about: unknown) => assert.fail(JSON.stringify(about)) };
   const instance = () => builds({ shared: sharedBuilds(store), log, nowMs: () => clock.nowMs });
-  return { store, clock, one: instance(), other: instance() };
+  return { clock, instance, one: instance(), other: instance() };
 }
 
 const id = 'a'.repeat(64);
@@ -66,6 +66,24 @@ describe('builds', () => {
     build.end(undefined);
     await one.stop();
     assert.equal((await other.find(id))?.summary.state, 'stopped');
+  });
+
+  it('that another instance makes are told of by that one alone', async () => {
+    const { one, other, instance } = instances();
+    const made = one.begin(id, asker, 'abc');
+    made.claim();
+    made.run();
+    const waits = other.begin(id, asker, 'abc');
+    await sleep(1_300);
+    const third = instance();
+    assert.equal((await third.find(id))?.summary.state, 'running');
+    // It is told to stop while it waits.
+    waits.end(undefined);
+    await other.stop();
+    assert.equal((await third.find(id))?.summary.state, 'running');
+    made.end(failure);
+    await one.stop();
+    assert.equal((await third.find(id))?.summary.state, 'failed');
   });
 
   it('that another instance makes are shown as that one tells of them', async () => {

@@ -45,6 +45,8 @@ function instance({
   evaluated = 0,
 } = {}) {
   const made: string[] = [];
+  const warnings: string[] = [];
+  const log = { info: () => undefined, warn: (...said: readonly unknown[]) => void warnings.push(String(said[1])) };
   const maker: ImageMaker = {
     keyOf: (order) => keyHash({ attributes: order.request.attributes }),
     async make(order, { signal }): Promise<MadeImage | PackagesUnavailable> {
@@ -77,9 +79,9 @@ function instance({
   const limits = { timeoutMs, maxBuilds, maxQueue, pinForMs: 1000 };
   const held = leases({ store, log: quiet, leaseMs: 300, renewMs: 50 });
   const builder = imageBuilder({
-    ...{ store, known: knownBlobs(store), source, maker, log: quiet, limits, leases: held, policy },
+    ...{ store, known: knownBlobs(store), source, maker, log, limits, leases: held, policy },
   });
-  return { builder, made, store };
+  return { builder, made, store, warnings };
 }
 
 describe('building an image', () => {
@@ -135,6 +137,43 @@ describe('building an image', () => {
     const blocked = builder.build(request('e'), 'latest');
     assert.equal((await builder.build(request('a'), 'latest', { holdMs: 50 })).kind, 'image');
     await blocked;
+  });
+
+  it('is bounded in number when all ask in one moment, and where nobody may wait', async () => {
+    const { builder, made } = instance({ makeMs: 20, maxBuilds: 1, maxQueue: 2 });
+    const burst = Array.from({ length: 50 }, (_, index) => builder.build(request(`image-${index}`), 'latest'));
+    const refused = (await Promise.all(burst)).filter(({ kind }) => kind === 'busy');
+    assert.deepEqual([made.length, refused.length], [3, 47]);
+
+    const none = instance({ makeMs: 20, maxBuilds: 1, maxQueue: 0 });
+    const first = none.builder.build(request('a'), 'latest');
+    const second = await none.builder.build(request('b'), 'latest');
+    assert.ok(second.kind === 'busy');
+    assert.equal(second.message, '1 images are being made and 0 wait: try again later');
+    assert.equal((await first).kind, 'image');
+  });
+
+  it('that ends with a fault of ours is logged, also when nobody waits for it any more', async () => {
+    const { builder, warnings } = instance({ fault: () => new Error('the store is gone') });
+    assert.equal((await builder.build(request('git'), 'latest', { holdMs: 5 })).kind, 'in-progress');
+    await sleep(100);
+    assert.deepEqual(warnings, ["a build ended with a fault that is not the image's"]);
+  });
+
+  it('that fails says why, also when that cannot be remembered', async () => {
+    const store = memoryStore();
+    const { builder, warnings } = instance({
+      store: {
+        ...store,
+        createRecord: (key, ...rest) =>
+          key.startsWith('failures/') ? Promise.reject(new Error('503')) : store.createRecord(key, ...rest),
+      },
+      fault: () => new BuildFailedError(['error: the compiler is sad']),
+    });
+    const outcome = await builder.build(request('git'), 'latest');
+    assert.ok(outcome.kind === 'build-failed');
+    assert.equal(outcome.message, 'the compiler is sad');
+    assert.ok(warnings.includes('a failure cannot be remembered: who asks again builds again'));
   });
 
   it('that fails is not repeated for a minute, at any instance', async () => {
