@@ -5,6 +5,7 @@ import type { BlobStore } from '../storage/blob-store.ts';
 import type { KnownBlobs } from '../storage/known-blobs.ts';
 import type { Leases } from '../storage/leases.ts';
 import type { ObjectKey } from '../storage/object-key.ts';
+import { unlessAborted } from '../storage/unless-aborted.ts';
 import { type Compressor, formatOf } from './compressor.ts';
 import { bytesInFlight, MAX_BYTES_IN_FLIGHT } from './bytes-in-flight.ts';
 import { BlobGoneError, createJoiner, type JoinedLayer, type Layer } from './join.ts';
@@ -112,19 +113,25 @@ export function createLayerMaker(into: {
     { signal, ahead, ...onDisk }: ImageLayersOptions & { readonly ahead?: PackedAhead | undefined },
   ): Promise<PackedMembersAndLayer> {
     async function packOne(path: ClosurePath, stop: AbortSignal | undefined) {
-      const packing =
-        ahead?.resultOf(path.path) ??
-        packer.pack(path, { location: onDisk.locationOf?.(path.path), tree: onDisk.treeOf?.(path.path), signal: stop });
+      const begun = ahead?.resultOf(path.path);
+      const packing = begun
+        ? unlessAborted(begun, stop)
+        : packer.pack(path, {
+            location: onDisk.locationOf?.(path.path),
+            tree: onDisk.treeOf?.(path.path),
+            signal: stop,
+          });
       return [path.path, await packing] as const;
     }
 
-    return limit(bytesInFlight(group), async () => {
+    async function pack(): Promise<PackedMembersAndLayer> {
       const whole = group.length > 1 ? await packer.packGroup(group, { ...onDisk, signal }) : undefined;
       const members = whole
         ? group.map(({ path }, index) => [path, whole.members[index] as RecordedBlob<PackedPath>] as const)
         : await together(largestFirst(group), packOne, signal);
       return { members: new Map(members), joined: whole?.joined };
-    });
+    }
+    return limit(bytesInFlight(group), pack, signal);
   }
 
   const make: LayerMaker['make'] = async ({ closure, root }, { signal, ahead, ...onDisk } = {}) => {
@@ -145,8 +152,10 @@ export function createLayerMaker(into: {
       if (one) into.known.forget(one.digest);
     }
     async function packAll(group: readonly StorePath[], stop: AbortSignal): Promise<JoinedLayer | undefined> {
-      const { members, joined } = await (ahead?.groupOf(group) ??
-        packGroup(group.map(pathOf), { ...onDisk, signal: stop, ahead }));
+      const begun = ahead?.groupOf(group);
+      const { members, joined } = await (begun
+        ? unlessAborted(begun, stop)
+        : packGroup(group.map(pathOf), { ...onDisk, signal: stop, ahead }));
       for (const [path, member] of members) packed.set(path, member);
       return joined;
     }

@@ -8,6 +8,7 @@ import { ifFound, ifMet, withoutRequest } from './gcs-error.ts';
 import { newObject, NO_GENERATION, objectAt, putWhole, renew } from './gcs-object.ts';
 import { stageInBucket, STAGING_PREFIX } from './gcs-staging.ts';
 import { type ObjectKey, isBlobKey, parseObjectKey, splitObjectKey } from './object-key.ts';
+import { unlessAborted } from './unless-aborted.ts';
 
 export interface BucketStoreOptions {
   /** The time, for what the bucket is told of use; default the system's. */
@@ -171,18 +172,4 @@ export function bucketStore(bucket: Bucket, { nowMs = Date.now, notice }: Bucket
 /** @throws Error when this many bytes are too many for a record */
 function checkRecordLength(sizeBytes: number): void {
   if (sizeBytes > MAX_RECORD_BYTES) throw new Error(`${sizeBytes} bytes are too many for a record`);
-}
-
-/** What `work` resolves to, or the signal's reason as soon as it is aborted; then nobody hears how the work ends. */
-function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return work;
-  const { promise, resolve, reject } = Promise.withResolvers<T>();
-  const abort = () => {
-    reject(signal.reason as Error);
-  };
-  signal.addEventListener('abort', abort, { once: true });
-  void work.then(resolve, reject).finally(() => {
-    signal.removeEventListener('abort', abort);
-  });
-  return promise;
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
-import { createLayerMaker } from '../../functions/layer/image-layers.ts';
+import { createLayerMaker, type PackedAhead } from '../../functions/layer/image-layers.ts';
 import type { RootDirectory } from '../../functions/layer/root-node.ts';
 import { rootTree } from '../../functions/layer/root-tree.ts';
 import { sharedLayerThreads } from '../../functions/layer/layer-threads.ts';
@@ -64,6 +64,27 @@ describe('the layers of an image', () => {
     const only = (path: string) => (path === closure[0]?.path ? locationOf(path) : join(folder, 'nowhere'));
     const { stats } = await make({ closure, root }, { locationOf: only, ahead });
     assert.deepEqual([stats.pathsPacked, stats.pathsFound], [4, 0]);
+  });
+
+  it('fail at once, without waiting for what is packed ahead', { timeout: 10_000 }, async () => {
+    const store = memoryStore();
+    const { make } = createLayerMaker({ store, known: knownBlobs(store), compressor: zlibCompressor() });
+    const never = new Promise<never>(() => undefined);
+    const ahead: PackedAhead = {
+      resultOf: () => undefined,
+      groupOf: (group) => (group[0] === closure[0]?.path ? never : undefined),
+      ended: () => Promise.resolve(),
+    };
+    const nowhere = () => join(folder, 'nowhere');
+    await assert.rejects(make({ closure, root }, { locationOf: nowhere, ahead }), { code: 'STORE_PATH_MISSING' });
+    const grouped: PackedAhead = {
+      resultOf: (path) => (path === closure[2]?.path ? never : undefined),
+      groupOf: () => undefined,
+      ended: () => Promise.resolve(),
+    };
+    await assert.rejects(make({ closure, root }, { locationOf: nowhere, ahead: grouped }), {
+      code: 'STORE_PATH_MISSING',
+    });
   });
 
   it('fail as packing ahead did, and what is packed ahead ends when it is no longer wanted', async () => {
