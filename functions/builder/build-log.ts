@@ -71,7 +71,7 @@ export function buildLog(): BuildLog {
       leftOut = 0;
       return;
     }
-    const line = withoutPasswords(current.endsWith('\r') ? current.slice(0, -1) : current);
+    const line = withoutPasswords(current.endsWith('\r') ? current.slice(0, -1) : current, { isCut: leftOut > 0 });
     // A copy of what is cut off: it would keep all of a long line in memory.
     push(leftOut > 0 ? Buffer.from(`${line} … (${leftOut} more characters)`).toString() : line);
     current = '';

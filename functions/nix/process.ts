@@ -113,6 +113,7 @@ function logTail(): { add: (chunk: Buffer) => void; lines: () => string[] } {
   const limitBytes = LOG_LINES * LOG_LINE_CHARACTERS;
   let chunks: Buffer[] = [];
   let lengthBytes = 0;
+  let isCut = false;
   return {
     add(chunk) {
       chunks.push(chunk);
@@ -120,14 +121,17 @@ function logTail(): { add: (chunk: Buffer) => void; lines: () => string[] } {
       if (lengthBytes < 2 * limitBytes) return;
       chunks = [Buffer.concat(chunks).subarray(-limitBytes)];
       lengthBytes = limitBytes;
+      isCut = true;
     },
-    lines: () =>
-      Buffer.concat(chunks)
-        .toString()
+    lines() {
+      const text = Buffer.concat(chunks).toString();
+      // It may begin in the middle of a URL, and of the password in it.
+      return (isCut ? text.replace(/^\S*@/, '…') : text)
         .split('\n')
         .filter((line) => line.trim() !== '')
         .slice(-LOG_LINES)
-        .map((line) => withoutPasswords(line.slice(0, LOG_LINE_CHARACTERS))),
+        .map((line) => withoutPasswords(line).slice(0, LOG_LINE_CHARACTERS));
+    },
   };
 }
 

@@ -55,6 +55,15 @@ describe('the log of a build', () => {
     assert.deepEqual(log.from(0).lines, ['100 %', 'fetching https://example.com/x']);
   });
 
+  it('has no password of a URL at which a long line is cut off', () => {
+    const log = buildLog();
+    add(log, `${'x'.repeat(1980)} https://user:secret@example.com/x\n`);
+    add(log, `${'x'.repeat(1980)} https://example.com/x is a long line\n`);
+    const [secret = '', harmless = ''] = log.from(0).lines;
+    assert.match(secret, /^x+ https:\/\/ … \(\d+ more characters\)$/);
+    assert.match(harmless, /https:\/\/ … \(\d+ more characters\)$/);
+  });
+
   it('wakes who waits for more, at a line, at its end and when the wait is over', async () => {
     const log = buildLog();
     let isAwake = false;

@@ -55,6 +55,20 @@ describe('a process', () => {
     }
   });
 
+  for (const [what, password, before] of [
+    ['with an @', 'hunter@2', 0],
+    ['with an apostrophe', "hunter'2", 0],
+    ['where a long line is cut off', 'hunter2', 980],
+    ['of which only the end is kept', 'hunter2'.repeat(17_000), 90_000],
+  ] as const) {
+    it(`tells no password ${what}`, async () => {
+      const script =
+        'head -c "$1" /dev/zero | tr "\\0" " " >&2; printf "https://user:%s@example.com/x\\n" "$2" >&2; exit 1';
+      const error = await failureOf(run('sh', ['-c', script, 'sh', String(before), password], { env }));
+      assert.doesNotMatch(error.logTail.join('\n'), /hunter|2@/);
+    });
+  }
+
   it('fails with the last lines of its stderr', async () => {
     const error = await failureOf(sh('seq 1 5000 >&2; echo the end >&2; exit 3'));
     assert.equal(error.failure, 'exit');
