@@ -43,6 +43,7 @@ export async function composeStore(settings: StorageSettings, log?: Pick<Log, 'w
 const NOTICES = {
   'broken-record': 'a broken record is made again',
   'replaced-blob': 'a broken blob was replaced',
+  'staging-left': 'what was staged cannot be removed, and is left for now',
 };
 
 type BucketSettings = Extract<StorageSettings, { backend: 'gcs' }>;

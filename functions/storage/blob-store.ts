@@ -64,9 +64,13 @@ export interface BlobStore {
 
 /** Something in a store was not as it should be, and was put right or is about to be. */
 export interface StoreNotice {
-  /** `replaced-blob`: other bytes, or a part, lay under a blob's key. `broken-record`: no JSON, or of another shape or version. */
-  readonly kind: 'replaced-blob' | 'broken-record';
-  readonly key: ObjectKey;
+  /**
+   * `replaced-blob`: other bytes, or a part, lay under a blob's key. `broken-record`: no JSON, or of another shape or version.
+   * `staging-left`: what is not wanted any more could not be removed; what is left there for a day is.
+   */
+  readonly kind: 'replaced-blob' | 'broken-record' | 'staging-left';
+  /** Of the object; of what was staged, where it lies. */
+  readonly key: string;
   readonly reason: string;
 }
 
@@ -122,7 +126,10 @@ export interface Staging {
    */
   publish(key: ObjectKey, options?: IoOptions): Promise<'created' | 'existed' | 'replaced'>;
 
-  /** Removes what was written. Does nothing for a staging that is gone or published already. */
+  /**
+   * Removes what was written. Does nothing for a staging that is gone or published already. What cannot be removed is a
+   * {@link StoreNotice} and no error, which would hide why it is discarded.
+   */
   discard(): Promise<void>;
 }
 

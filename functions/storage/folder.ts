@@ -151,7 +151,10 @@ export function folderStore(path: string, { staleLockMs, notice }: FolderStoreOp
           isEnded = true;
           // What the stream cannot remove either, remove() reports.
           writable.on('error', () => undefined).destroy();
-          await remove();
+          await remove().catch((error: unknown) => {
+            const reason = new StorageError(name, 'discard', stagedKey, error).message;
+            notice?.({ kind: 'staging-left', key: stagedKey, reason });
+          });
         }
         return {
           writable,
@@ -168,7 +171,7 @@ export function folderStore(path: string, { staleLockMs, notice }: FolderStoreOp
               await end();
             }
           },
-          discard: () => run('discard', stagedKey, undefined, end),
+          discard: end,
         } satisfies Staging;
       });
     },

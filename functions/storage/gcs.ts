@@ -100,7 +100,10 @@ export function bucketStore(bucket: Bucket, { nowMs = Date.now, notice }: Bucket
           isEnded = true;
           // What the stream cannot remove either, remove() reports.
           writable.on('error', () => undefined).destroy();
-          await staging.remove();
+          await staging.remove().catch((error: unknown) => {
+            const reason = failure('discard', stagedKey, error).message;
+            notice?.({ kind: 'staging-left', key: stagedKey, reason });
+          });
         }
         return Promise.resolve({
           writable,
@@ -117,7 +120,7 @@ export function bucketStore(bucket: Bucket, { nowMs = Date.now, notice }: Bucket
               await end();
             }
           },
-          discard: () => run('discard', stagedKey, undefined, end),
+          discard: end,
         });
       });
     },

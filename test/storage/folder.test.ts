@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import { type ChildProcessByStdio, execFileSync, spawnSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { chmod, mkdtemp, readFile, readdir, rm, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, readdir, rm, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { type TestContext, describe, it } from 'node:test';
-import { type BlobStore, StorageError } from '../../functions/storage/blob-store.ts';
+import { publishBlob } from '../../functions/layer/publish-blob.ts';
+import { type BlobStore, type StoreNotice, StorageError } from '../../functions/storage/blob-store.ts';
 import { folderStore } from '../../functions/storage/folder.ts';
 import { FolderUnusableError, prepareFolder } from '../../functions/storage/folder-prepare.ts';
 import { objectKey } from '../../functions/storage/object-key.ts';
@@ -108,6 +109,26 @@ describe('a store in a folder', () => {
     assert.ok(found);
     await truncate(join(folder, BLOB), 1_000_000);
     await assert.rejects(text(found.stream), StorageError);
+  });
+
+  it('says why a blob failed, also when what was staged cannot be removed, and of that the log hears', async (context) => {
+    const folder = await preparedFolder(context);
+    const heard: StoreNotice[] = [];
+    const store = folderStore(folder, { notice: (notice) => heard.push(notice) });
+    async function* failing(): AsyncGenerator<Buffer, void, void> {
+      yield Buffer.from('content');
+      for (const name of await stagedIn(folder)) {
+        await rm(join(folder, 'uploads', name));
+        await mkdir(join(folder, 'uploads', name, 'in-the-way'), { recursive: true });
+      }
+      throw new Error('the source is gone');
+    }
+    await assert.rejects(publishBlob(store, failing()), /the source is gone/);
+    assert.deepEqual(
+      heard.map(({ kind }) => kind),
+      ['staging-left'],
+    );
+    assert.match(heard[0]?.reason ?? '', /cannot discard uploads\//);
   });
 
   it(

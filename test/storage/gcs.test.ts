@@ -352,6 +352,15 @@ describe('objects in a bucket', () => {
       assert.ok((await contentAt(store, key))?.equals(content));
       assert.deepEqual(heard.pop(), { kind: 'replaced-blob', key, reason: 'its content was not what its name says' });
     }
+    // It is there: that what was staged cannot be removed is no failure.
+    double.addFault({
+      when: ({ method }) => method === 'DELETE',
+      times: Infinity,
+      fault: { kind: 'status', status: 403, reason: 'forbidden', message: 'No.' },
+    });
+    assert.equal((await publishBlob(store, Readable.from([large]))).sizeBytes, large.length);
+    assert.equal(heard.pop()?.kind, 'staging-left');
+    double.clearFaults();
     double.objects.put(RECORD, [Buffer.from('no JSON')], {}, {});
     const schema = z.object({ version: z.literal(1) });
     const found = await findRecord(store, RECORD, schema);
