@@ -7,6 +7,7 @@ import { composed, coldInstance } from './composed.ts';
 import { boundOf, type Figure, isReached, median, type Setting } from './figure.ts';
 import { firstManifests } from './first-manifest.ts';
 import { neighbours } from './neighbours.ts';
+import { packing } from './packing.ts';
 import { wholePulls } from './pulls.ts';
 import { base, redirect, warmManifest } from './requests.ts';
 import { start } from './start.ts';
@@ -19,6 +20,7 @@ const all = [
   base,
   warmManifest,
   redirect,
+  packing,
   ...firstManifests,
   composed,
   coldInstance,
