@@ -92,6 +92,7 @@ describe('the layers of an image', () => {
     const { make, packAhead } = createLayerMaker({ store, known: knownBlobs(store), compressor: zlibCompressor() });
     const ahead = packAhead(closure, { locationOf: () => join(folder, 'nowhere') });
     await assert.rejects(make({ closure, root }, { ahead }), { code: 'STORE_PATH_MISSING' });
+    await ahead.ended();
     const stop = new AbortController();
     const other = packAhead(closure, { locationOf, signal: stop.signal });
     stop.abort(new Error('no longer wanted'));
