@@ -21,6 +21,7 @@ export interface LayerJob {
 export function layerJob(thread: LayerThread, signal: AbortSignal | undefined, giveBack: () => void): LayerJob {
   let isTaken = true;
   let latest: Promise<unknown> = Promise.resolve();
+  let closing: Promise<void> | undefined;
 
   const cancel = (): void => {
     if (isTaken) thread.cancel();
@@ -32,8 +33,8 @@ export function layerJob(thread: LayerThread, signal: AbortSignal | undefined, g
     giveBack();
   }
 
-  const ask: LayerJob['ask'] = async (request, kind) => {
-    if (!isTaken) throw new Error('this is over');
+  /** Asks, and gives the thread back where its reply is the last. */
+  const send: LayerJob['ask'] = async (request, kind) => {
     const asked = thread.ask(request);
     latest = asked;
     let reply: LayerReply;
@@ -53,18 +54,23 @@ export function layerJob(thread: LayerThread, signal: AbortSignal | undefined, g
     return reply as LayerReply & { kind: typeof kind };
   };
 
+  async function closeNow(): Promise<void> {
+    cancel();
+    await Promise.allSettled([latest]);
+    // Where the cancellation was met, this is over already. A thread that has ended is noticed when it is used next.
+    if (isTaken) await send({ kind: 'close' }, 'closed').catch(() => undefined);
+  }
+
   signal?.addEventListener('abort', cancel, { once: true });
   return {
     format: thread.format,
     windows: thread.windows,
-    ask,
-    done: release,
-    async close() {
-      if (!isTaken) return;
-      cancel();
-      await Promise.allSettled([latest]);
-      // Where the cancellation was met, this is over already. A thread that has ended is noticed when it is used next.
-      await ask({ kind: 'close' }, 'closed').catch(() => undefined);
+    async ask(request, kind) {
+      // The thread would take what comes while it is being closed for the next job's.
+      if (!isTaken || closing !== undefined) throw new Error('this is over');
+      return send(request, kind);
     },
+    done: release,
+    close: () => (closing ??= closeNow()),
   };
 }

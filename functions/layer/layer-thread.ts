@@ -72,6 +72,7 @@ export function startLayerThread(entry: URL, compressor: CompressorName): LayerT
     },
     ask(request) {
       if (!alive) return Promise.reject(ended(undefined, failure));
+      if (asked !== undefined) return Promise.reject(new Error('a thread is asked one thing after the other'));
       // Where a job begins. In a group, what was cancelled stays so.
       const begins =
         request.kind === 'pack' ? !request.ofGroup : request.kind === 'inflate' || request.kind === 'group';

@@ -141,6 +141,18 @@ describe('threads that make layers', () => {
     assert.ok((await read(await next)).length > 0);
   });
 
+  it('are given back whole by a group that is closed while it opens', { timeout: 20_000 }, async () => {
+    const threads = layerThreads('igzip', 1);
+    const whole = await read(await threads.pack({ name: 'x', location: small }));
+    for (let times = 0; times < 20; times++) {
+      const group = await threads.packGroup();
+      const packing = group.pack({ name: 'x', location: small }, () => Promise.resolve());
+      const reading = assert.rejects(read(packing), /this is over|cancelled/);
+      await Promise.all([group.close(), group.close(), reading]);
+      assert.ok((await read(await threads.pack({ name: 'x', location: small }))).equals(whole));
+    }
+  });
+
   it('stop what they do when it is no longer wanted', async () => {
     const threads = layerThreads('igzip', 1);
     const stop = new AbortController();
