@@ -1,7 +1,8 @@
 import { LRUCache } from 'lru-cache';
 import { type Compressor, compressorIdentity } from '../layer/compressor.ts';
 import { defaultCommand } from '../layer/default-command.ts';
-import { createLayerMaker, type LayerStats, type PackedAhead } from '../layer/image-layers.ts';
+import { createLayerMaker, type LayerStats } from '../layer/image-layers.ts';
+import type { PackedAhead } from '../layer/layer-members.ts';
 import type { LayerThreads } from '../layer/layer-threads.ts';
 import { type LayerPlanner, layerPlanner } from '../layer/plan.ts';
 import type { RootDirectory } from '../layer/root-node.ts';

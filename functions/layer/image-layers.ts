@@ -7,18 +7,17 @@ import type { Leases } from '../storage/leases.ts';
 import type { ObjectKey } from '../storage/object-key.ts';
 import { unlessAborted } from '../storage/unless-aborted.ts';
 import { type Compressor, formatOf } from './compressor.ts';
-import { bytesInFlight, MAX_BYTES_IN_FLIGHT } from './bytes-in-flight.ts';
 import { BlobGoneError, createJoiner, type JoinedLayer, type Layer } from './join.ts';
+import { type LayerMembers, layerMembers, type PackedAhead, type PackingOptions } from './layer-members.ts';
 import type { LayerThreads } from './layer-threads.ts';
 import { createPacker } from './pack.ts';
-import type { OnDisk, PackedPath } from './packed-path.ts';
-import { joinedThenLargest, largestFirst } from './pack-order.ts';
+import type { PackedPath } from './packed-path.ts';
+import { joinedThenLargest } from './pack-order.ts';
 import { type LayerPlanner, layerPlanner } from './plan.ts';
 import type { RecordedBlob } from './recorded-blob.ts';
 import { publishRootLayer } from './root-layer.ts';
 import type { RootDirectory } from './root-node.ts';
 import { together } from './together.ts';
-import { weightedLimit } from './weighted-limit.ts';
 
 /** A layer as a manifest and an image config name it. */
 export interface ImageLayer {
@@ -48,28 +47,6 @@ export interface LayerSources {
   readonly fresh: readonly Digest[];
 }
 
-export interface ImageLayersOptions extends OnDisk {
-  readonly signal?: AbortSignal | undefined;
-}
-
-type PackedMembers = ReadonlyMap<StorePath, RecordedBlob<PackedPath>>;
-
-/** What a layer is made of; the layer itself where it was made on the way. */
-export interface PackedMembersAndLayer {
-  readonly members: PackedMembers;
-  readonly joined: JoinedLayer | undefined;
-}
-
-/** Store paths that are being packed before all of their image is known. */
-export interface PackedAhead {
-  /** Undefined for a path that is not among them. It fails as packing fails. */
-  resultOf(path: StorePath): Promise<RecordedBlob<PackedPath>> | undefined;
-  /** The same for the paths of a layer; undefined also when they are part of others. */
-  groupOf(group: readonly StorePath[]): Promise<PackedMembersAndLayer> | undefined;
-  /** Resolves when nothing of it goes on, however it ended. */
-  ended(): Promise<void>;
-}
-
 export interface LayerMaker {
   /**
    * The layers of an image, from the bottom to the top; the last is the root.
@@ -79,11 +56,10 @@ export interface LayerMaker {
    */
   readonly make: (
     image: { readonly closure: readonly ClosurePath[]; readonly root: () => RootDirectory },
-    options?: ImageLayersOptions & { readonly ahead?: PackedAhead | undefined },
+    options?: PackingOptions & { readonly ahead?: PackedAhead | undefined },
   ) => Promise<{ readonly layers: readonly ImageLayer[]; readonly sources: LayerSources; readonly stats: LayerStats }>;
 
-  /** Begins to pack store paths, in the order in which layers will want them. Who wants them no more aborts it. */
-  readonly packAhead: (closure: readonly ClosurePath[], options?: ImageLayersOptions) => PackedAhead;
+  readonly packAhead: LayerMembers['packAhead'];
 }
 
 /**
@@ -103,36 +79,8 @@ export function createLayerMaker(into: {
 }): LayerMaker {
   const { planner = layerPlanner() } = into;
   const mediaType = formatOf(into.compressor.name) === 'zstd' ? MediaType.layerZstd : MediaType.layerGzip;
-  const limit = weightedLimit(MAX_BYTES_IN_FLIGHT);
-  const packer = createPacker(into);
+  const members = layerMembers({ packer: createPacker(into), planner });
   const joiner = createJoiner(into);
-
-  /** What a layer is made of; several paths that are all new are packed as one layer. */
-  function packGroup(
-    group: readonly ClosurePath[],
-    { signal, ahead, ...onDisk }: ImageLayersOptions & { readonly ahead?: PackedAhead | undefined },
-  ): Promise<PackedMembersAndLayer> {
-    async function packOne(path: ClosurePath, stop: AbortSignal | undefined) {
-      const begun = ahead?.resultOf(path.path);
-      const packing = begun
-        ? unlessAborted(begun, stop)
-        : packer.pack(path, {
-            location: onDisk.locationOf?.(path.path),
-            tree: onDisk.treeOf?.(path.path),
-            signal: stop,
-          });
-      return [path.path, await packing] as const;
-    }
-
-    async function pack(): Promise<PackedMembersAndLayer> {
-      const whole = group.length > 1 ? await packer.packGroup(group, { ...onDisk, signal }) : undefined;
-      const members = whole
-        ? group.map(({ path }, index) => [path, whole.members[index] as RecordedBlob<PackedPath>] as const)
-        : await together(largestFirst(group), packOne, signal);
-      return { members: new Map(members), joined: whole?.joined };
-    }
-    return limit(bytesInFlight(group), pack, signal);
-  }
 
   const make: LayerMaker['make'] = async ({ closure, root }, { signal, ahead, ...onDisk } = {}) => {
     const byPath = new Map(closure.map((path) => [path.path, path]));
@@ -153,10 +101,10 @@ export function createLayerMaker(into: {
     }
     async function packAll(group: readonly StorePath[], stop: AbortSignal): Promise<JoinedLayer | undefined> {
       const begun = ahead?.groupOf(group);
-      const { members, joined } = await (begun
+      const { members: packedNow, joined } = await (begun
         ? unlessAborted(begun, stop)
-        : packGroup(group.map(pathOf), { ...onDisk, signal: stop, ahead }));
-      for (const [path, member] of members) packed.set(path, member);
+        : members.pack(group.map(pathOf), { ...onDisk, signal: stop, ahead }));
+      for (const [path, member] of packedNow) packed.set(path, member);
       return joined;
     }
     async function join(group: readonly StorePath[], stop: AbortSignal): Promise<JoinedLayer> {
@@ -229,33 +177,7 @@ export function createLayerMaker(into: {
     };
   };
 
-  return {
-    make,
-    packAhead(closure, options = {}) {
-      const byPath = new Map(closure.map((path) => [path.path, path]));
-      const pathOf = (path: StorePath): ClosurePath => byPath.get(path) as ClosurePath;
-      const groups = new Map<string, Promise<PackedMembersAndLayer>>();
-      const results = new Map<StorePath, Promise<RecordedBlob<PackedPath>>>();
-      for (const group of joinedThenLargest(planner.plan(closure), pathOf)) {
-        const packing = packGroup(group.map(pathOf), options);
-        // Its failure is met by whoever asks for it, if anybody does.
-        packing.catch(() => undefined);
-        groups.set(group.join('\n'), packing);
-        for (const path of group) {
-          const result = packing.then(({ members }) => members.get(path) as RecordedBlob<PackedPath>);
-          result.catch(() => undefined);
-          results.set(path, result);
-        }
-      }
-      return {
-        resultOf: (path) => results.get(path),
-        groupOf: (group) => groups.get(group.join('\n')),
-        async ended() {
-          await Promise.allSettled(groups.values());
-        },
-      };
-    },
-  };
+  return { make, packAhead: members.packAhead };
 }
 
 function sum(numbers: readonly number[]): number {
