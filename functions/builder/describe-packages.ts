@@ -1,4 +1,4 @@
-import { closureOf } from '../nix/closure.ts';
+import { type ClosureQuery, closureOf } from '../nix/closure.ts';
 import type { Nix, NixCall } from '../nix/nix.ts';
 import { realise } from '../nix/realise.ts';
 import type { FoundPackage } from '../nix/resolve.ts';
@@ -20,28 +20,32 @@ export type FindCall = NixCall & {
 /**
  * The records of packages that Nix has found: what their outputs hold and refer to. What is not on this machine is built.
  *
+ * @param query opened while the packages were evaluated; it is asked once
  * @throws what `realise` and `closureOf` throw
  */
 export async function describePackages(
   nix: Nix,
   found: readonly FoundPackage[],
+  query: ClosureQuery,
   call: FindCall,
 ): Promise<PackageRecord[]> {
   if (found.length === 0) return [];
   const outputs = found.flatMap((one) => one.outputs);
   const paths = [...new Set(outputs.map((output) => output.path))];
   let trees: ReadTrees = new Map();
-  const wholeClosure = async () => {
-    const whole = await closureOf(nix, paths, call);
+  const told = async (whole: readonly ClosurePath[] | undefined) => {
     if (whole !== undefined) await call.whenClosure?.(whole, trees);
     return whole;
   };
   // What is on this machine is read while Nix says whether all of it is whole.
-  let [closure, listings] = await Promise.all([wholeClosure(), listIfThere(found, trees)]);
+  let [closure, listings] = await Promise.all([
+    query.closureOf(paths).then(told),
+    listIfThere(found, trees),
+  ]);
   if (closure === undefined || listings === undefined) {
     await realise(nix, outputs, call);
     trees = new Map();
-    closure = await wholeClosure();
+    closure = await told(await closureOf(nix, paths, call));
     if (closure === undefined) throw new Error(`Nix built ${paths.join(', ')} and does not have it`);
     listings = await listOutputs(found, { trees });
   }

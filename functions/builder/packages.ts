@@ -1,3 +1,4 @@
+import { type ClosureQuery, closureQuery } from '../nix/closure.ts';
 import type { Nix, NixCall } from '../nix/nix.ts';
 import { realise } from '../nix/realise.ts';
 import { type RefusedAttribute, resolve } from '../nix/resolve.ts';
@@ -75,6 +76,21 @@ export function packageFinder(world: {
     missing: ReadonlyMap<string, FoundRecord<AttributeRecord>>,
     call: FindCall,
   ): Promise<readonly (AttributeRecord | RefusedAttribute)[]> {
+    // What it will be asked is known at the end of the evaluation, which leaves the other processors idle.
+    const closures = closureQuery(nix, call);
+    try {
+      return await askWith(closures, query, missing, call);
+    } finally {
+      await closures.close();
+    }
+  }
+
+  async function askWith(
+    closures: ClosureQuery,
+    query: PackageQuery,
+    missing: ReadonlyMap<string, FoundRecord<AttributeRecord>>,
+    call: FindCall,
+  ): Promise<readonly (AttributeRecord | RefusedAttribute)[]> {
     const resolutions = await resolveAll(query, [...missing.keys()], call).catch(async (error: unknown) => {
       if (error instanceof PackageDeniedError) await nameDenied(query, missing, error, call);
       throw error;
@@ -85,7 +101,7 @@ export function packageFinder(world: {
     const optional = new Set(query.always);
     const complete = resolutions.every(({ kind, attribute }) => kind === 'found' || optional.has(attribute));
     const found = complete ? resolutions.filter((one) => one.kind === 'found') : [];
-    const described = new Map((await describePackages(nix, found, call)).map((record) => [record.attribute, record]));
+    const described = new Map((await describePackages(nix, found, closures, call)).map((record) => [record.attribute, record]));
 
     const answers = await Promise.all(
       resolutions.map(async (resolution) => {

@@ -1,80 +1,89 @@
-import { z } from 'zod';
+import { converse } from './conversation.ts';
 import type { Nix, NixCall } from './nix.ts';
-import { ProcessError, run } from './process.ts';
+import { bytesOfNix32 } from './nix32.ts';
+import { ProcessError } from './process.ts';
+import { type PathInfo, serveClient } from './serve-protocol.ts';
 import { type ClosurePath, parseStorePath, type StorePath } from './store-path.ts';
 
-const hashSchema = z.union([
-  z.string(),
-  // Nix 2.33 and later
-  z.object({ algorithm: z.literal('sha256'), format: z.literal('base64'), hash: z.string() }),
-]);
-const pathInfoSchema = z.object({ narHash: hashSchema, narSize: z.number(), references: z.array(z.string()) });
-/** `nix path-info --json`: a list until Nix 2.18, then an object by path, and one with a version in the newest. */
-const listSchema = z.array(pathInfoSchema.extend({ path: z.string(), valid: z.boolean().optional() }));
-const objectSchema = z.record(z.string(), pathInfoSchema.nullable());
-const versionedSchema = z.object({ info: objectSchema });
+/** Nix, ready to say what refers to what. */
+export interface ClosureQuery {
+  /**
+   * The closure of these store paths: all that they refer to, directly or not, and themselves, sorted by path. To be asked
+   * once.
+   *
+   * @returns undefined when one of them is not in the local store
+   * @throws ProcessError when Nix fails
+   */
+  closureOf(paths: readonly StorePath[]): Promise<readonly ClosurePath[] | undefined>;
+  close(): Promise<void>;
+}
 
 /**
- * The closure of these store paths: all that they refer to, directly or not, and themselves, sorted by path.
- *
- * @returns undefined when one of them is not in the local store
- * @throws ProcessError when Nix fails
+ * Starts Nix, which takes ten times as long to start as to answer: who knows that there will be something to ask
+ * starts it before. Who opens it closes it.
  */
+export function closureQuery(nix: Nix, { signal, timeoutMs }: NixCall = {}): ClosureQuery {
+  const conversation = converse('nix-store', ['--serve'], {
+    signal,
+    ...(timeoutMs !== undefined && { timeoutMs }),
+    env: nix.environment,
+    user: nix.user,
+  });
+  const client = serveClient(conversation);
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => (closing ??= conversation.close());
+  return {
+    async closureOf(paths) {
+      try {
+        const infos = await client.pathInfos(await client.closure(paths));
+        return infos.map(closurePath).sort((a, b) => (a.path < b.path ? -1 : 1));
+      } catch (error) {
+        if (error instanceof ProcessError && error.failure === 'exit' && error.logTail.some(saysInvalid)) return undefined;
+        throw error;
+      } finally {
+        // Nobody waits for that now, and what comes next may take long.
+        void close();
+      }
+    },
+    close,
+  };
+}
+
+/** The same for who has nothing else to do meanwhile. */
 export async function closureOf(
   nix: Nix,
   paths: readonly StorePath[],
-  call: NixCall = {},
+  call?: NixCall,
 ): Promise<readonly ClosurePath[] | undefined> {
-  let stdout: string;
+  const query = closureQuery(nix, call);
   try {
-    const flags = ['--extra-experimental-features', 'nix-command', 'path-info', '--json', '--recursive'];
-    stdout = await run('nix', [...flags, ...paths], {
-      ...call,
-      // What is not there is no failure, and nobody is to read of it.
-      onStderr: undefined,
-      env: nix.environment,
-      user: nix.user,
-    });
-  } catch (error) {
-    if (
-      error instanceof ProcessError &&
-      error.failure === 'exit' &&
-      error.logTail.some((line) => /is not valid/.test(line))
-    ) {
-      return undefined;
-    }
-    throw error;
+    return await query.closureOf(paths);
+  } finally {
+    await query.close();
   }
-  const closure = parsePathInfo(JSON.parse(stdout));
-  return closure?.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-/** Understands every shape of the JSON. Undefined when a path is said not to be there. */
-export function parsePathInfo(json: unknown): ClosurePath[] | undefined {
-  const list = listSchema.safeParse(json);
-  const entries: (readonly [string, z.infer<typeof pathInfoSchema> | null])[] = list.success
-    ? list.data.map((info) => [info.path, info.valid === false ? null : info] as const)
-    : Object.entries(versionedSchema.safeParse(json).data?.info ?? objectSchema.parse(json));
-  const closure: ClosurePath[] = [];
-  for (const [text, info] of entries) {
-    if (info === null) return undefined;
-    const path = toStorePath(text);
-    const references = info.references.map(toStorePath).filter((reference) => reference !== path);
-    closure.push({ path, narHash: toSri(info.narHash), narSizeBytes: info.narSize, references: references.sort() });
-  }
-  return closure;
+function saysInvalid(line: string): boolean {
+  return line.includes('is not valid');
 }
 
-/** The newest Nix gives names without the store's folder. */
-function toStorePath(text: string): StorePath {
-  const path = parseStorePath(text.startsWith('/') ? text : `/nix/store/${text}`);
+function closurePath({ path: text, references, narSizeBytes, narHash }: PathInfo): ClosurePath {
+  const path = storePath(text);
+  const others = references.map(storePath).filter((reference) => reference !== path);
+  return { path, narHash: toSri(narHash), narSizeBytes, references: others.sort() };
+}
+
+function storePath(text: string): StorePath {
+  const path = parseStorePath(text);
   if (path === undefined) throw new Error(`Nix gave something that is no store path: ${text.slice(0, 300)}`);
   return path;
 }
 
-function toSri(hash: z.infer<typeof hashSchema>): string {
-  const sri = typeof hash === 'string' ? hash : `sha256-${hash.hash}`;
-  if (!/^sha256-[A-Za-z0-9+/]{43}=$/.test(sri))
-    throw new Error(`Nix gave a NAR hash of another kind: ${sri.slice(0, 100)}`);
-  return sri;
+const SHA256_BYTES = 32;
+
+function toSri(narHash: string): string {
+  const [algorithm, digits = ''] = narHash.split(':');
+  const digest = algorithm === 'sha256' ? bytesOfNix32(digits, SHA256_BYTES) : undefined;
+  if (digest === undefined) throw new Error(`Nix gave a NAR hash of another kind: ${narHash.slice(0, 100)}`);
+  return `sha256-${digest.toString('base64')}`;
 }

@@ -74,15 +74,10 @@ export async function run(command: string, args: readonly string[], options: Run
   try {
     const [file, fileArgs] = launched(command, args, { ...options, cgroup });
     const subprocess = execa(file, fileArgs, {
-      env: { ...options.env },
-      extendEnv: false,
+      ...execution(options),
       stdin: 'ignore',
       buffer: { stdout: true, stderr: false },
       maxBuffer: { stdout: MAX_STDOUT_BYTES },
-      killDescendants: true,
-      forceKillAfterDelay: KILL_DELAY_MS,
-      ...(options.timeoutMs !== undefined && { timeout: Math.max(1, Math.ceil(options.timeoutMs)) }),
-      ...(options.signal && { cancelSignal: options.signal }),
     });
     // What it left behind may hold its pipes open.
     subprocess.nodeChildProcess.once('exit', () => {
@@ -94,10 +89,7 @@ export async function run(command: string, args: readonly string[], options: Run
     const { stdout } = await subprocess;
     return stdout;
   } catch (error) {
-    if (!(error instanceof ExecaError)) throw error;
-    // The library's own error, and Node's, hold every argument, and a URL among them may have a password.
-    const cause = error.cause instanceof Error ? new Error(error.cause.message) : undefined;
-    throw new ProcessError(failureOf(error), command, tail.lines(), cause);
+    throw processErrorOf(error, command, tail);
   } finally {
     await (removed ?? remove());
   }
@@ -108,8 +100,33 @@ export async function run(command: string, args: readonly string[], options: Run
   }
 }
 
+/** What holds for every program that is started. */
+export function execution({ env, timeoutMs, signal }: Pick<RunOptions, 'env' | 'timeoutMs' | 'signal'>) {
+  return {
+    env: { ...env },
+    extendEnv: false,
+    killDescendants: true,
+    forceKillAfterDelay: KILL_DELAY_MS,
+    ...(timeoutMs !== undefined && { timeout: Math.max(1, Math.ceil(timeoutMs)) }),
+    ...(signal && { cancelSignal: signal }),
+  } as const;
+}
+
+/** What the library says of a program that did not end well, as a ProcessError; what is something else stays as it is. */
+export function processErrorOf(error: unknown, command: string, tail: LogTail): unknown {
+  if (!(error instanceof ExecaError)) return error;
+  // The library's own error, and Node's, hold every argument, and a URL among them may have a password.
+  const cause = error.cause instanceof Error ? new Error(error.cause.message) : undefined;
+  return new ProcessError(failureOf(error), command, tail.lines(), cause);
+}
+
+export interface LogTail {
+  readonly add: (chunk: Buffer) => void;
+  readonly lines: () => string[];
+}
+
 /** Keeps the end of what is added, in bounded memory, however long its lines are. */
-function logTail(): { add: (chunk: Buffer) => void; lines: () => string[] } {
+export function logTail(): LogTail {
   const limitBytes = LOG_LINES * LOG_LINE_CHARACTERS;
   let chunks: Buffer[] = [];
   let lengthBytes = 0;

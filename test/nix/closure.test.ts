@@ -1,37 +1,116 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parsePathInfo } from '../../functions/nix/closure.ts';
+import { closureOf, closureQuery } from '../../functions/nix/closure.ts';
+import { bytesOfNix32 } from '../../functions/nix/nix32.ts';
+import { ProcessError, run } from '../../functions/nix/process.ts';
+import { serveClient } from '../../functions/nix/serve-protocol.ts';
+import { parseStorePath, type StorePath } from '../../functions/nix/store-path.ts';
+import { nix } from '../support/nix.ts';
 
-const a = '/nix/store/00000000000000000000000000000000-a';
-const b = '/nix/store/11111111111111111111111111111111-b';
-const narHash = 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=';
-const base = (path: string) => path.slice('/nix/store/'.length);
+const inNix = (...args: readonly string[]) => run('nix-store', args, { env: nix.environment });
 
-const expected = [{ path: a, narHash, narSizeBytes: 100, references: [b] }];
+async function storedPath(name: string): Promise<StorePath> {
+  const text = await run(
+    'nix-instantiate',
+    ['--eval', '--json', '--read-write-mode', '--expr', `builtins.toFile "${name}" "text of ${name}"`],
+    { env: nix.environment },
+  );
+  const path = parseStorePath(JSON.parse(text) as string);
+  assert.ok(path !== undefined, text);
+  return path;
+}
 
-describe("the JSON of Nix's path-info", () => {
-  it('is understood as a list (until 2.18)', () => {
-    assert.deepEqual(parsePathInfo([{ path: a, narHash, narSize: 100, references: [a, b], valid: true }]), expected);
+describe('the closure of store paths', () => {
+  it("is what Nix's own commands say", async () => {
+    const path = await storedPath('alone');
+    const other = await storedPath('other');
+    const closure = await closureOf(nix, [path, other]);
+    assert.deepEqual(
+      closure?.map((one) => one.path),
+      [path, other].sort(),
+    );
+    const [hash, sizeBytes] = await Promise.all([inNix('--query', '--hash', path), inNix('--query', '--size', path)]);
+    const sri = await run('nix-hash', ['--type', 'sha256', '--to-base16', hash.replace('sha256:', '')], {
+      env: nix.environment,
+    });
+    const found = closure.find((one) => one.path === path);
+    assert.equal(found?.narHash, `sha256-${Buffer.from(sri, 'hex').toString('base64')}`);
+    assert.equal(found.narSizeBytes, Number(sizeBytes));
+    assert.deepEqual(found.references, []);
   });
 
-  it('is understood as an object by path', () => {
-    assert.deepEqual(parsePathInfo({ [a]: { narHash, narSize: 100, references: [b, a] } }), expected);
+  it('is unknown when one of them is not there', async () => {
+    const absent = parseStorePath(`/nix/store/${'0'.repeat(32)}-absent`);
+    assert.ok(absent !== undefined);
+    assert.equal(await closureOf(nix, [await storedPath('alone'), absent]), undefined);
   });
 
-  it('is understood with a version and names without the folder', () => {
-    const hash = { algorithm: 'sha256', format: 'base64', hash: narHash.slice('sha256-'.length) };
-    const info = { [base(a)]: { narHash: hash, narSize: 100, references: [base(a), base(b)] } };
-    assert.deepEqual(parsePathInfo({ version: 2, storeDir: '/nix/store', info }), expected);
+  it('may be asked for later, or never', async () => {
+    const path = await storedPath('alone');
+    const asked = closureQuery(nix);
+    const never = closureQuery(nix);
+    await never.close();
+    await assert.rejects(never.closureOf([path]));
+    assert.equal((await asked.closureOf([path]))?.length, 1);
+    await asked.close();
   });
 
-  it('gives nothing when a path is not there', () => {
-    assert.equal(parsePathInfo({ [a]: null }), undefined);
-    assert.equal(parsePathInfo([{ path: a, valid: false, narHash, narSize: 0, references: [] }]), undefined);
+  it('is not to be had without Nix', async () => {
+    const nowhere = { ...nix, environment: { PATH: '/nowhere' } };
+    await assert.rejects(closureOf(nowhere, [await storedPath('alone')]), (error) => {
+      assert.ok(error instanceof ProcessError);
+      assert.equal(error.failure, 'not-found');
+      return true;
+    });
   });
 
-  it('is refused when it is of another shape', () => {
-    assert.throws(() => parsePathInfo([{ path: '/etc/passwd', narHash, narSize: 1, references: [] }]), /no store path/);
-    assert.throws(() => parsePathInfo([{ path: a, narHash: 'md5-x', narSize: 1, references: [] }]), /NAR hash/);
-    assert.throws(() => parsePathInfo('text'));
+  it('ends with the call', async () => {
+    const over = new AbortController();
+    const query = closureQuery(nix, { signal: over.signal });
+    over.abort();
+    await assert.rejects(query.closureOf([await storedPath('alone')]), { failure: 'aborted' });
+    await query.close();
+  });
+});
+
+describe("Nix's base 32", () => {
+  it('is read', () => {
+    const empty = bytesOfNix32('0mdqa9w1p6cmli6976v4wi0sw9r4p5prkj7lzfd1877wk11c9c73', 32);
+    assert.equal(empty?.toString('base64'), '47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=');
+  });
+
+  it('is refused when it is something else', () => {
+    assert.equal(bytesOfNix32('0mdqa9w1p6cmli6976v4wi0sw9r4p5prkj7lzfd1877wk11c9c7', 32), undefined);
+    assert.equal(bytesOfNix32('emdqa9w1p6cmli6976v4wi0sw9r4p5prkj7lzfd1877wk11c9c73', 32), undefined);
+    // 52 characters are 260 bits: four of the first must be zero.
+    assert.equal(bytesOfNix32(`z${'0'.repeat(51)}`, 32), undefined);
+  });
+});
+
+describe('what nix-store --serve says', () => {
+  const words = (...numbers: readonly bigint[]) => {
+    const bytes = Buffer.alloc(numbers.length * 8);
+    for (const [index, number] of numbers.entries()) bytes.writeBigUInt64LE(number, index * 8);
+    return bytes;
+  };
+  function saying(said: Buffer) {
+    let at = 0;
+    return serveClient({
+      write: () => undefined,
+      read: (bytes) => Promise.resolve(said.subarray(at, (at += bytes))),
+      close: () => Promise.resolve(),
+    });
+  }
+
+  it('is refused when it is another protocol, or an older version', async () => {
+    await assert.rejects(saying(words(1n, 0x205n)).closure([]), /another protocol/);
+    await assert.rejects(saying(words(0x5452eecbn, 0x202n)).closure([]), /version 2\.2/);
+    await assert.rejects(saying(words(0x5452eecbn, 0x305n)).closure([]), /version 3\.5/);
+    assert.deepEqual(await saying(words(0x5452eecbn, 0x207n, 0n)).closure([]), []);
+  });
+
+  it('takes no memory without measure', async () => {
+    await assert.rejects(saying(words(0x5452eecbn, 0x205n, 1n, 1n << 40n)).closure([]), /a string of/);
+    await assert.rejects(saying(words(0x5452eecbn, 0x205n, 1n << 60n)).closure([]), /a number was to come/);
   });
 });

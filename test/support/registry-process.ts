@@ -41,7 +41,7 @@ export async function startRegistry(
   const port = await freePort();
   const framework = `${projectFolder}node_modules/@google-cloud/functions-framework/build/src/main.js`;
   // As nix/start.sh does.
-  const memory = ['--max-semi-space-size=4', '--max-old-space-size=512'];
+  const memory = ['--max-semi-space-size=8', '--initial-old-space-size=64', '--max-old-space-size=512'];
   const program = [process.execPath, ...memory, framework, '--target=registry', '--ignored-routes='];
   const [command, ...args] =
     nixFolder === undefined

@@ -23,6 +23,9 @@ let
   readJSON = path: builtins.fromJSON (builtins.readFile path);
 
   lock = readJSON (folder + "/lock.json");
+  # Here and not in `build`, which would read them again for each package.
+  tools = builtins.readFile ./tools.json;
+  args = [ "${./builder}/build.pl" ];
 
   # By the first two digits of a name's SHA-256: from the name to the number of its package's shard, or to the name of
   # the package that it stands for.
@@ -72,10 +75,9 @@ let
       # The machine that builds, also for packages of another architecture: only files are changed.
       system = builtins.currentSystem;
       builder = "/usr/bin/perl";
-      args = [ "${./builder}/build.pl" ];
+      inherit args tools;
       debs = map fetch members;
       inherit architecture depends essentials bare;
-      tools = builtins.readFile ./tools.json;
       preferLocalBuild = true;
       allowSubstitutes = false;
     };
