@@ -38,10 +38,7 @@ export async function describePackages(
     return whole;
   };
   // What is on this machine is read while Nix says whether all of it is whole.
-  let [closure, listings] = await Promise.all([
-    query.closureOf(paths).then(told),
-    listIfThere(found, trees),
-  ]);
+  let [closure, listings] = await Promise.all([query.closureOf(paths).then(told), listIfThere(found, trees)]);
   if (closure === undefined || listings === undefined) {
     await realise(nix, outputs, call);
     trees = new Map();

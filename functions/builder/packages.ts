@@ -101,7 +101,9 @@ export function packageFinder(world: {
     const optional = new Set(query.always);
     const complete = resolutions.every(({ kind, attribute }) => kind === 'found' || optional.has(attribute));
     const found = complete ? resolutions.filter((one) => one.kind === 'found') : [];
-    const described = new Map((await describePackages(nix, found, closures, call)).map((record) => [record.attribute, record]));
+    const described = new Map(
+      (await describePackages(nix, found, closures, call)).map((record) => [record.attribute, record]),
+    );
 
     const answers = await Promise.all(
       resolutions.map(async (resolution) => {

@@ -38,7 +38,8 @@ export function closureQuery(nix: Nix, { signal, timeoutMs }: NixCall = {}): Clo
         const infos = await client.pathInfos(await client.closure(paths));
         return infos.map(closurePath).sort((a, b) => (a.path < b.path ? -1 : 1));
       } catch (error) {
-        if (error instanceof ProcessError && error.failure === 'exit' && error.logTail.some(saysInvalid)) return undefined;
+        if (error instanceof ProcessError && error.failure === 'exit' && error.logTail.some(saysInvalid))
+          return undefined;
         throw error;
       } finally {
         // Nobody waits for that now, and what comes next may take long.

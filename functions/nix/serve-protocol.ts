@@ -54,7 +54,9 @@ export function serveClient(nix: Conversation): ServeClient {
     const version = await number();
     if (magic !== MAGIC_OF_SERVER) throw new Error('nix-store --serve speaks another protocol');
     if ((version & MAJOR) !== (VERSION & MAJOR) || version < VERSION) {
-      throw new Error(`nix-store --serve speaks version ${version >> 8}.${version & 0xff}, and 2.5 or later was expected`);
+      throw new Error(
+        `nix-store --serve speaks version ${version >> 8}.${version & 0xff}, and 2.5 or later was expected`,
+      );
     }
   }
   nix.write(numberBytes(MAGIC_OF_CLIENT, VERSION));

@@ -20,7 +20,13 @@ export const start: Benchmark = {
     const program = join(app, 'functions', 'index.mjs');
     // As nix/container/start.sh does.
     const args = [
-      ...['--enable-source-maps', '--min-semi-space-size=8', '--max-semi-space-size=8', '--initial-old-space-size=64', '--max-old-space-size=512'],
+      ...[
+        '--enable-source-maps',
+        '--min-semi-space-size=8',
+        '--max-semi-space-size=8',
+        '--initial-old-space-size=64',
+        '--max-old-space-size=512',
+      ],
       ...[program, `--source=${program}`, '--target=registry', '--signature-type=http', '--ignored-routes='],
     ];
     const env = {
