@@ -71,7 +71,11 @@ export async function anatomyOf(store: BlobStore, record: ImageRecord, options: 
   );
   const known = found.flatMap((one) => (one.kind === 'found' ? [one.value] : []));
   const sizes = new Map(known.flatMap(({ closure }) => closure.map((one) => [one.path, one.narSizeBytes] as const)));
-  const pathOf = new Map<string, string>(record.contents.map(({ digest, path }) => [digest, storePathBaseName(path)]));
+  const packedIn = Map.groupBy<string, (typeof record.contents)[number]>(record.contents, ({ digest }) => digest);
+  const onlyPathIn = (digest: string): string | undefined => {
+    const [first, ...others] = packedIn.get(digest) ?? [];
+    return first && others.length === 0 ? storePathBaseName(first.path).slice(33) : undefined;
+  };
   const { layers } = manifestSchema.parse(JSON.parse(record.manifest));
   return {
     digest: record.digest,
@@ -79,7 +83,7 @@ export async function anatomyOf(store: BlobStore, record: ImageRecord, options: 
     system: record.system,
     packedBytes: sum(layers.map(({ size }) => size)),
     unpackedBytes: sum([...sizes.values()]),
-    layers: layers.map(({ digest, size }) => ({ digest, sizeBytes: size, storePath: pathOf.get(digest)?.slice(33) })),
+    layers: layers.map(({ digest, size }) => ({ digest, sizeBytes: size, storePath: onlyPathIn(digest) })),
     packages: known
       .map(({ attribute, name, packageVersion, closure }) => ({
         attribute,

@@ -28,7 +28,7 @@ export const imageRecordSchema = z.object({
   /** The same, as the package set knows it; absent in records of before there was a policy for that. */
   asked: z.array(z.object({ attributePath: z.string(), packageName: z.string() })).optional(),
   system: z.enum(['x86_64-linux', 'aarch64-linux']),
-  /** What it was made from, as names in `packages/`, `contents/` and `joins/`; the digests are those of packed paths. */
+  /** What it was made from, as names in `packages/`, `contents/` and `joins/`; the digests are of the blobs that paths are packed in. */
   packages: z.array(z.string()),
   contents: z.array(z.object({ path: storePathSchema, name: z.string(), digest: digestSchema })),
   joins: z.array(z.string()),

@@ -22,7 +22,7 @@ const LOOK_EVERY_MS = 24 * 60 * 60 * 1000;
 const MAX_AT_ONCE = 8;
 
 /**
- * Goes through all that an image needs, the packed paths behind joined layers too: blobs first and records last, and the
+ * Goes through all that an image needs, the layers that its paths were copied from too: blobs first and records last, and the
  * image's own record at the very end. So a record that is fresh says that the rest is, and no instance does again what
  * another has done.
  *
@@ -65,7 +65,7 @@ export function renewal(world: {
   async function renew(record: ImageRecord): Promise<void> {
     if (!(await touchBlobs([record.digest, ...record.blobs]))) return;
     // Of these, one that is gone is made again when an image needs it.
-    await touchAll(record.contents.map(({ digest }) => blobKey(digest)));
+    await touchAll([...new Set(record.contents.map(({ digest }) => blobKey(digest)))]);
     await touchAll(record.contents.map(({ name }) => objectKey('contents', name)));
     await touchAll(record.joins.map((name) => objectKey('joins', name)));
     await touchAll(record.packages.map((name) => objectKey('packages', name)));

@@ -11,7 +11,7 @@ import { BlobGoneError, createJoiner, type JoinedLayer, type Layer } from './joi
 import { type LayerMembers, layerMembers, type PackedAhead, type PackingOptions } from './layer-members.ts';
 import type { LayerThreads } from './layer-threads.ts';
 import { createPacker } from './pack.ts';
-import type { PackedPath } from './packed-path.ts';
+import { memberTarBytesOf, type PackedPath } from './packed-path.ts';
 import { joinedThenLargest } from './pack-order.ts';
 import { type LayerPlanner, layerPlanner } from './plan.ts';
 import type { RecordedBlob } from './recorded-blob.ts';
@@ -38,9 +38,9 @@ export interface LayerStats {
   readonly imageBytes: number;
 }
 
-/** The records that an image was made from, and what clients do not see of it: the packed paths behind joined layers. */
+/** The records that an image was made from, and what clients do not see of it: the layers of other images that its paths were copied from. */
 export interface LayerSources {
-  /** Every path of the closure, sorted: where the record of its packing lies, and what it is packed as. */
+  /** Every path of the closure, sorted: where the record of its packing lies, and the blob that it is packed in. */
   readonly contents: readonly { readonly path: StorePath; readonly key: ObjectKey; readonly digest: Digest }[];
   readonly joins: readonly ObjectKey[];
   /** Layers that were not in the store before; the root is always made. */
@@ -108,7 +108,7 @@ export function createLayerMaker(into: {
       return joined;
     }
     async function join(group: readonly StorePath[], stop: AbortSignal): Promise<JoinedLayer> {
-      const members = group.map((path) => packed.get(path)?.value).filter((one) => one !== undefined);
+      const members = group.map((path) => packed.get(path)).filter((one) => one !== undefined);
       return joiner(members, { signal: stop });
     }
     async function joinOrPackAgain(group: readonly StorePath[], stop: AbortSignal): Promise<JoinedLayer> {
@@ -170,8 +170,8 @@ export function createLayerMaker(into: {
         pathsPacked: now.length,
         pathsFound: packed.size - now.length,
         layersJoined,
-        packedUncompressedBytes: sum(now.map(({ uncompressedBytes }) => uncompressedBytes)),
-        packedBytes: sum(now.map(({ sizeBytes }) => sizeBytes)),
+        packedUncompressedBytes: sum(now.map(memberTarBytesOf)),
+        packedBytes: sum(now.map(({ memberBytes }) => memberBytes)),
         imageBytes: sum(layers.map(({ sizeBytes }) => sizeBytes)),
       },
     };

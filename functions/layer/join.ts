@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { type Digest, digestFromHex } from '../oci/digest.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
 import { blobKey, type KnownBlobs } from '../storage/known-blobs.ts';
-import { type ObjectKey, objectKey } from '../storage/object-key.ts';
+import { type ObjectKey, objectKey, splitObjectKey } from '../storage/object-key.ts';
 import { keyHash } from '../storage/record.ts';
 import { bytesSchema, digestSchema } from './digest-schema.ts';
 import { type Compressor, formatOf, type LayerFormat } from './compressor.ts';
@@ -12,7 +12,7 @@ import { inflateMembers } from './inflate-members.ts';
 import type { Inflation } from './inflation.ts';
 import type { TarTotals } from './layer-messages.ts';
 import { type LayerThreads, sharedLayerThreads } from './layer-threads.ts';
-import type { PackedPath } from './packed-path.ts';
+import { isAlone, memberTarBytesOf, type PackedAlone, type PackedPath } from './packed-path.ts';
 import { publishBlob, type PublishedBlob } from './publish-blob.ts';
 import { findOrMake, type RecordedBlob, type RecordedBlobAt } from './recorded-blob.ts';
 import { sharedWork } from './shared-work.ts';
@@ -40,7 +40,10 @@ export const joinedPathsSchema: z.ZodType<JoinedPaths> = z.strictObject({
 });
 
 /** What a layer needs to know of itself to be in an image. */
-export type Layer = Pick<PackedPath, 'digest' | 'sizeBytes' | 'diffId' | 'uncompressedBytes'>;
+export type Layer = Pick<PackedAlone, 'digest' | 'sizeBytes' | 'diffId' | 'uncompressedBytes'>;
+
+/** A packed path, and where its record lies: what the path is, and how it is packed, decides that. */
+export type Member = Pick<RecordedBlob<PackedPath>, 'value' | 'key'>;
 
 /** A packed path's blob is not in the store although it was: it expired or was deleted. Pack it again. */
 export class BlobGoneError extends Error {
@@ -55,15 +58,15 @@ export class BlobGoneError extends Error {
 }
 
 /**
- * Joins the members of packed paths, in this order, to one layer, unless the store has it. One path is a layer already.
- * `made` tells.
+ * Joins the members of packed paths, in this order, to one layer, unless the store has it. A path that was packed alone
+ * is a layer already. `made` tells.
  */
 export type Joiner = (
-  paths: readonly PackedPath[],
+  members: readonly Member[],
   options?: { readonly signal?: AbortSignal | undefined },
 ) => Promise<JoinedLayer>;
 
-/** A layer, and the record that says how it was joined: absent for one path, which is a layer already. */
+/** A layer, and the record that says how it was joined: absent for a path that is a layer already. */
 export type JoinedLayer = Omit<RecordedBlob<Layer>, 'key'> & { readonly key?: ObjectKey };
 
 /**
@@ -84,10 +87,10 @@ export function createJoiner(into: {
   const small = pLimit(SMALL_AT_ONCE);
 
   /** A small layer does not wait for a thread: to start one takes ten times as long as to inflate it here. */
-  function join(paths: readonly PackedPath[], signal: AbortSignal): Promise<JoinedPaths> {
+  function join(members: readonly Member[], signal: AbortSignal): Promise<JoinedPaths> {
     const world = { store, known, format: formatOf(compressor.name) };
-    const uncompressedBytes = paths.reduce((sum, path) => sum + path.uncompressedBytes, 0);
-    if (uncompressedBytes > SMALL_BYTES)
+    const paths = members.map(({ value }) => value);
+    if (paths.reduce((sum, path) => sum + memberTarBytesOf(path), 0) > SMALL_BYTES)
       return threads.inflate({ signal }).then((one) => joinInto(world, one, paths, signal));
     return small(async () => {
       signal.throwIfAborted();
@@ -96,23 +99,35 @@ export function createJoiner(into: {
     });
   }
 
-  return async (paths, { signal } = {}) => {
-    const [first, ...others] = paths;
+  return async (members, { signal } = {}) => {
+    const [first, ...others] = members;
     if (first === undefined) throw new RangeError('a layer needs at least one path');
-    if (others.length === 0) return { value: first, made: false };
-    const at = joinedPathsAt({ store, known }, paths);
+    if (others.length === 0 && isAlone(first.value)) return { value: first.value, made: false };
+    const at = joinedPathsAt(
+      { store, known },
+      members.map(({ key }) => key),
+    );
     const joinOnce = (stop: AbortSignal): Promise<RecordedBlob<Layer>> =>
-      findOrMake(at, () => join(paths, stop), { signal: stop });
+      findOrMake(at, () => join(members, stop), { signal: stop });
     return share(at.key, joinOnce, { signal });
   };
 }
 
-/** Where the record of a layer of these paths, in this order, lies. */
+/**
+ * Where the record of a layer of these paths, in this order, lies.
+ *
+ * @param members the keys of their own records: from one record to another of the same path the bytes of its member are
+ *   the same, wherever they are
+ */
 export function joinedPathsAt(
   { store, known }: { readonly store: BlobStore; readonly known: KnownBlobs },
-  paths: readonly PackedPath[],
+  members: readonly ObjectKey[],
 ): RecordedBlobAt<JoinedPaths> {
-  const name = keyHash({ format: FORMAT, frame: FRAME_VERSION, packed: paths.map(({ digest }) => digest) });
+  const name = keyHash({
+    format: FORMAT,
+    frame: FRAME_VERSION,
+    members: members.map((key) => splitObjectKey(key).name),
+  });
   return { store, known, key: objectKey('joins', name), schema: joinedPathsSchema };
 }
 

@@ -8,7 +8,7 @@ export const WINDOW_BYTES = 512 * 1024;
 /** What a thread is started with. */
 export interface LayerThreadStart {
   readonly compressor: CompressorName;
-  /** What both threads see: two pieces of `WINDOW_BYTES`. A piece stays as it is until the second reply after its own. */
+  /** What both threads see: two pieces of `WINDOW_BYTES`, used in turn. A piece stays as it is until the second reply after its own. */
   readonly windows: readonly [SharedArrayBuffer, SharedArrayBuffer];
   /** Not 0 when what is being done is no longer wanted. */
   readonly cancelled: Int32Array<SharedArrayBuffer>;
@@ -44,9 +44,17 @@ export interface LayerThreadReady {
   readonly kind: 'ready';
 }
 
-/** After a `piece` with totals (but of a group), `hashed`, `closed` and `failed` nothing is open any more. */
+/** After a `piece` with totals, `hashed`, `closed` and `failed` nothing is open any more. */
 export type LayerReply =
-  | { readonly kind: 'piece'; readonly window: 0 | 1; readonly bytes: number; readonly totals?: PackTotals }
+  | {
+      readonly kind: 'piece';
+      readonly window: 0 | 1;
+      readonly bytes: number;
+      /** With the last piece of a member. */
+      readonly member?: MemberTotals;
+      /** With the last piece of a store path that is a layer by itself. */
+      readonly totals?: TarTotals;
+    }
   | { readonly kind: 'more' }
   | { readonly kind: 'hashed'; readonly totals: TarTotals }
   | { readonly kind: 'closed' }
@@ -59,7 +67,8 @@ export interface TarTotals {
   readonly uncompressedBytes: number;
 }
 
-export interface PackTotals extends TarTotals {
-  /** Length of the layer without head and tail. */
+/** Lengths of a layer's member: compressed, and of its entries. */
+export interface MemberTotals {
   readonly memberBytes: number;
+  readonly memberTarBytes: number;
 }

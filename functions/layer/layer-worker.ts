@@ -8,7 +8,7 @@ import {
   type LayerRequest,
   type LayerThreadReady,
   type LayerThreadStart,
-  type PackTotals,
+  type MemberTotals,
   type TarTotals,
   WINDOW_BYTES,
 } from './layer-messages.ts';
@@ -27,6 +27,8 @@ const pieces = windows.map((window) => Buffer.from(window)) as [Buffer, Buffer];
 const compressor = findCompressor(compressorName);
 /** The layer of several store paths that are being packed, hashed as far as they are. */
 let group: LayerHash | undefined;
+/** The piece of memory that is filled next. */
+let window: 0 | 1 = 0;
 const requests = on(port, 'message') as AsyncIterator<[LayerRequest]>;
 
 function reply(message: LayerReply): void {
@@ -75,34 +77,36 @@ function closeGroup(): TarTotals {
 async function pack({ name, location, tree: known, ofGroup }: LayerRequest & { kind: 'pack' }): Promise<void> {
   if (ofGroup !== (group !== undefined)) throw new Error('a group is open, or should be');
   const tree = known ?? (await readTree(location, { signal: { throwIfAborted } }));
-  const tar = layerHash();
+  const layer = group ?? layerHash();
+  let memberTarBytes = 0;
   function* chunks(): Generator<Buffer, void, void> {
     for (const chunk of memberTar(name, location, tree)) {
       throwIfAborted();
-      tar.update(chunk);
-      group?.update(chunk);
+      layer.update(chunk);
+      memberTarBytes += chunk.length;
       yield chunk;
     }
   }
   let memberBytes = 0;
-  let window: 0 | 1 = 0;
   let used = 0;
-  async function give(totals?: PackTotals): Promise<void> {
-    reply({ kind: 'piece', window, bytes: used, ...(totals && { totals }) });
+  function give(last?: { readonly member: MemberTotals; readonly totals?: TarTotals }): void {
+    reply({ kind: 'piece', window, bytes: used, ...last });
     window = window === 0 ? 1 : 0;
     used = 0;
-    if (totals === undefined && (await nextRequest()).kind !== 'next') throw new ClosedError();
   }
   for await (const chunk of compressor.compress(chunks())) {
     memberBytes += chunk.length;
     for (let offset = 0; offset < chunk.length;) {
-      if (used === WINDOW_BYTES) await give();
+      if (used === WINDOW_BYTES) {
+        give();
+        if ((await nextRequest()).kind !== 'next') throw new ClosedError();
+      }
       const copied = chunk.copy(pieces[window], used, offset);
       used += copied;
       offset += copied;
     }
   }
-  await give({ ...tar.totals(), memberBytes });
+  give({ member: { memberBytes, memberTarBytes }, ...(!ofGroup && { totals: layer.totals() }) });
 }
 
 /** Asks for members until it is told that there are no more. */

@@ -3,7 +3,14 @@ import type { KnownBlobs } from '../storage/known-blobs.ts';
 import { HEAD, TAIL } from './frame.ts';
 import { type JoinedLayer, joinedPaths, joinedPathsAt } from './join.ts';
 import type { LayerThreads } from './layer-threads.ts';
-import { type OnDisk, type PackedPath, type PathToPack, placeOf, publishPacked } from './packed-path.ts';
+import {
+  type OnDisk,
+  packedTogether,
+  type PackedPath,
+  type PackedTogether,
+  type PathToPack,
+  placeOf,
+} from './packed-path.ts';
 import { openBlob, type OpenBlob } from './publish-blob.ts';
 import { findWhole, type RecordedBlob, type RecordedBlobAt, settleMade } from './recorded-blob.ts';
 import type { SharedWork } from './shared-work.ts';
@@ -11,13 +18,13 @@ import type { SharedWork } from './shared-work.ts';
 /** Store paths that were packed together, and the layer that they make in this order. */
 export interface PackedGroup {
   readonly members: readonly RecordedBlob<PackedPath>[];
-  /** Undefined when they are to be joined: they were packed before, or the store settled on another content of a member. */
+  /** Undefined when they were packed before, and are to be joined. */
   readonly joined: JoinedLayer | undefined;
 }
 
 /**
- * Packs store paths one after the other, and makes the layer of them all on the way: nothing is read, inflated and
- * hashed a second time, as joining would. Where all are packed already, that is found. Undefined when some of them are, or
+ * Packs store paths one after the other as one layer, which they are parts of afterwards, and nothing else. Where all
+ * are packed already, that is found. Undefined when some of them are, or
  * are being packed: then they are packed each by itself, and joined.
  *
  * Who wants one of them meanwhile waits for this. It throws what packing throws.
@@ -53,47 +60,48 @@ export function groupPacker(world: {
     members: readonly Member[],
     { locationOf, treeOf }: OnDisk,
     group: AbortController,
-  ): Promise<JoinedLayer | undefined> {
+  ): Promise<JoinedLayer> {
     const { signal } = group;
     const packing = await threads.packGroup({ signal });
-    let layer: OpenBlob | undefined;
-    const publishing: Promise<PackedPath>[] = [];
-    const settling: Promise<unknown>[] = [];
-    const failure = Promise.withResolvers<never>();
-    failure.promise.catch(() => undefined);
+    let blob: OpenBlob | undefined;
     try {
-      const whole = (layer = await openBlob(store, { signal }));
-      await whole.write(HEAD[packing.format]);
-      for (const { path, at, before, packed } of members) {
-        const one = packing.pack(
-          placeOf(path.path, locationOf?.(path.path) ?? path.path, treeOf?.(path.path)),
-          (piece) => whole.write(piece),
-        );
-        const isRead = Promise.withResolvers<undefined>();
-        const published = publishPacked(store, { ...one, [Symbol.asyncIterator]: () => reading(one, isRead) }, signal);
-        publishing.push(published);
-        const settled = published.then((value) => settleMade(at, value, before, { signal }));
-        settling.push(settled.then(packed.resolve, failure.reject));
-        // The next is packed while this one becomes safe on its disk.
-        await Promise.race([isRead.promise, failure.promise]);
-      }
-      const totals = await packing.end();
-      await whole.write(TAIL[packing.format]);
-      const made = await Promise.all(publishing);
-      const settled = await Promise.race([Promise.all(members.map(({ packed }) => packed.promise)), failure.promise]);
-      if (settled.some(({ value }, index) => value.digest !== made[index]?.digest)) return undefined;
-      const at = joinedPathsAt({ store, known }, made);
+      const layer = (blob = await openBlob(store, { signal }));
+      await layer.write(HEAD[packing.format]);
+      const totals = await packing.pack(
+        members.map(
+          ({ path: { path } }) =>
+            () =>
+              placeOf(path, locationOf?.(path) ?? path, treeOf?.(path)),
+        ),
+        (piece) => layer.write(piece),
+      );
+      await layer.write(TAIL[packing.format]);
+      const published = await layer.publish();
+
+      const packed = packedTogether(published.digest, packing.format, totals.members);
+      const joined = joinedPaths(published, totals.layer);
+      const at = joinedPathsAt(
+        { store, known },
+        members.map((member) => member.at.key),
+      );
       const before = await findWhole(at, { signal });
-      if (before.kind === 'found' && before.isWhole) return { value: before.value, made: false, key: at.key };
-      return await settleMade(at, joinedPaths(await whole.publish(), totals), before, { signal });
+      const [settled] = await Promise.all([
+        before.kind === 'found' && before.isWhole
+          ? { value: before.value, made: false, key: at.key }
+          : settleMade(at, joined, before, { signal }),
+        ...members.map(async (member, index) => {
+          const value = packed[index] as PackedTogether;
+          member.packed.resolve(await settleMade(member.at, value, member.before, { signal }));
+        }),
+      ]);
+      return settled;
     } catch (error) {
       group.abort(error);
       throw error;
     } finally {
-      // What still reads a piece of the thread's memory ends before others get the thread.
-      await Promise.allSettled([...publishing, ...settling]);
+      // What still reads a piece of the thread's memory has ended.
       await packing.close();
-      await layer?.discard();
+      await blob?.discard();
     }
   }
 
@@ -150,14 +158,6 @@ export function groupPacker(world: {
     if (joined.status === 'rejected') throw joined.reason;
     return { members: packed.map((one) => valueOf(one)), joined: joined.value };
   };
-}
-
-async function* reading(
-  packing: AsyncIterable<Buffer>,
-  isRead: PromiseWithResolvers<undefined>,
-): AsyncGenerator<Buffer, void, void> {
-  yield* packing;
-  isRead.resolve(undefined);
 }
 
 function valueOf<T>(result: PromiseSettledResult<T>): T {

@@ -5,9 +5,10 @@ import type { BlobStore } from '../storage/blob-store.ts';
 import type { KnownBlobs } from '../storage/known-blobs.ts';
 import { objectKey } from '../storage/object-key.ts';
 import { keyHash } from '../storage/record.ts';
-import { type CompressorIdentity, compressorIdentity } from './compressor.ts';
+import { type CompressorIdentity, compressorIdentity, type LayerFormat } from './compressor.ts';
 import { bytesSchema, digestSchema } from './digest-schema.ts';
-import { FRAME_VERSION } from './frame.ts';
+import { FRAME_VERSION, HEAD, TAIL } from './frame.ts';
+import type { MemberTotals } from './layer-messages.ts';
 import type { Packing, StorePathPlace } from './packing.ts';
 import { publishBlob } from './publish-blob.ts';
 import type { RecordedBlobAt } from './recorded-blob.ts';
@@ -16,29 +17,53 @@ import { byteString, type Tree } from './tree.ts';
 /** Version of the record below and of how a member is made. */
 const FORMAT = 1;
 
-/** A store path as a layer of its own: head, the path's member, tail. */
-export interface PackedPath {
+/** A store path's member, and the layer that it is in. */
+interface PackedMember {
   readonly format: typeof FORMAT;
+  /** Of the layer's blob. */
   readonly digest: Digest;
-  readonly sizeBytes: number;
-  /** Digest of the uncompressed layer. */
-  readonly diffId: Digest;
-  readonly uncompressedBytes: number;
-  /** Where the path's member is in the blob, so that it can be copied into a layer of several paths. */
+  /** Where the path's member is in the blob, so that it can be copied into other layers. */
   readonly memberOffset: number;
   readonly memberBytes: number;
 }
 
-/** `contents/<key>`. */
-export const packedPathSchema: z.ZodType<PackedPath> = z.strictObject({
+/** A store path as a layer of its own: head, the path's member, tail. */
+export interface PackedAlone extends PackedMember {
+  readonly sizeBytes: number;
+  /** Digest of the uncompressed layer. */
+  readonly diffId: Digest;
+  readonly uncompressedBytes: number;
+}
+
+/** A store path that was packed as one of several, and is nowhere else. */
+export interface PackedTogether extends PackedMember {
+  /** Length of the member's entries, uncompressed. */
+  readonly memberTarBytes: number;
+}
+
+export type PackedPath = PackedAlone | PackedTogether;
+
+export function isAlone(packed: PackedPath): packed is PackedAlone {
+  return 'diffId' in packed;
+}
+
+/** Length of the entries of a path's member, uncompressed. */
+export function memberTarBytesOf(packed: PackedPath): number {
+  return isAlone(packed) ? packed.uncompressedBytes - HEAD.tar.length - TAIL.tar.length : packed.memberTarBytes;
+}
+
+const memberShape = {
   format: z.literal(FORMAT),
   digest: digestSchema,
-  sizeBytes: bytesSchema,
-  diffId: digestSchema,
-  uncompressedBytes: bytesSchema,
   memberOffset: bytesSchema,
   memberBytes: bytesSchema,
-});
+};
+
+/** `contents/<key>`. */
+export const packedPathSchema: z.ZodType<PackedPath> = z.union([
+  z.strictObject({ ...memberShape, sizeBytes: bytesSchema, diffId: digestSchema, uncompressedBytes: bytesSchema }),
+  z.strictObject({ ...memberShape, memberTarBytes: bytesSchema }),
+]);
 
 /** What is packed, as Nix names it. */
 export type PathToPack = Pick<ClosurePath, 'path' | 'narHash' | 'narSizeBytes'>;
@@ -70,7 +95,7 @@ export function placeOf(path: StorePath, location: string, tree: Tree | undefine
 }
 
 /** Publishes a path's layer while it is packed. */
-export async function publishPacked(store: BlobStore, packing: Packing, signal: AbortSignal): Promise<PackedPath> {
+export async function publishPacked(store: BlobStore, packing: Packing, signal: AbortSignal): Promise<PackedAlone> {
   const blob = await publishBlob(store, packing, { signal });
   const { sha256, uncompressedBytes, memberBytes } = packing.totals();
   return {
@@ -81,4 +106,18 @@ export async function publishPacked(store: BlobStore, packing: Packing, signal: 
     memberOffset: packing.memberOffset,
     memberBytes,
   };
+}
+
+/** The records of paths that were packed together, in the order in which they are in their layer. */
+export function packedTogether(
+  digest: Digest,
+  format: LayerFormat,
+  members: readonly MemberTotals[],
+): readonly PackedTogether[] {
+  let offset = HEAD[format].length;
+  return members.map(({ memberBytes, memberTarBytes }) => {
+    const memberOffset = offset;
+    offset += memberBytes;
+    return { format: FORMAT, digest, memberOffset, memberBytes, memberTarBytes };
+  });
 }

@@ -1,6 +1,6 @@
 import { HEAD, TAIL } from './frame.ts';
 import type { LayerJob } from './layer-job.ts';
-import { type LayerReply, type PackTotals, WINDOW_BYTES } from './layer-messages.ts';
+import { type LayerReply, type MemberTotals, type TarTotals, WINDOW_BYTES } from './layer-messages.ts';
 import type { ByteString, Tree } from './tree.ts';
 
 export interface StorePathPlace {
@@ -17,7 +17,7 @@ export interface Packing extends AsyncIterable<Buffer> {
   /** Where the path's member begins in it. */
   readonly memberOffset: number;
   /** @throws Error before all was read */
-  totals(): PackTotals;
+  totals(): MemberTotals & TarTotals;
   /** Ends it, wherever it is. */
   close(): Promise<void>;
 }
@@ -41,16 +41,10 @@ function joined(into: Buffer, parts: readonly Uint8Array[]): Buffer {
  * While one piece is in use the thread makes the next.
  *
  * Reading throws StorePathMissingError, StorePathError, CompressorError, Error of the file system, the reason of the signal.
- *
- * @param group when the path is one of a group: takes the pieces of its member, before they are read as part of its layer
  */
-export function packing(
-  job: LayerJob,
-  { name, location, tree }: StorePathPlace,
-  group?: (member: Buffer) => Promise<void>,
-): Packing {
+export function packing(job: LayerJob, { name, location, tree }: StorePathPlace): Packing {
   type Piece = LayerReply & { kind: 'piece' };
-  let totals: PackTotals | undefined;
+  let totals: (MemberTotals & TarTotals) | undefined;
 
   function ask(request: Parameters<LayerJob['ask']>[0]): Promise<Piece> {
     const asked = job.ask(request, 'piece');
@@ -58,7 +52,7 @@ export function packing(
     asked.catch(() => undefined);
     return asked;
   }
-  let next = ask({ kind: 'pack', name, location, tree, ofGroup: group !== undefined });
+  let next = ask({ kind: 'pack', name, location, tree, ofGroup: false });
 
   return {
     memberOffset: HEAD[job.format].length,
@@ -66,18 +60,16 @@ export function packing(
       for (let head = [HEAD[job.format]]; ; head = []) {
         const piece = await next;
         const bytes = Buffer.from(job.windows[piece.window], 0, piece.bytes);
-        if (piece.totals === undefined) {
+        if (piece.member === undefined || piece.totals === undefined) {
           next = ask({ kind: 'next' });
-          await group?.(bytes);
           yield* head;
           yield bytes;
         } else {
-          ({ totals } = piece);
+          totals = { ...piece.member, ...piece.totals };
           // In memory of its own, so that the thread need not wait until the end is written.
           const memory = spareEnds.pop() ?? Buffer.allocUnsafeSlow(END_BYTES);
           const end = joined(memory, [...head, bytes, TAIL[job.format]]);
-          if (group === undefined) job.done();
-          else await group(bytes);
+          job.done();
           yield end;
           // Who wants more is done with it; who stops before may not be.
           spareEnds.push(memory);

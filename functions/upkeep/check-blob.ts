@@ -4,7 +4,8 @@ import type { BlobFacts } from './blob-facts.ts';
 /** A blob as a record says it is. */
 export interface ExpectedBlob {
   readonly digest: Digest;
-  readonly sizeBytes: number;
+  /** Undefined when the record does not say. */
+  readonly sizeBytes: number | undefined;
   /** Of a layer: what it is when it is inflated. */
   readonly diffId?: Digest | undefined;
   readonly uncompressedBytes?: number | undefined;
@@ -15,7 +16,8 @@ export function wrongWithBlob(expected: ExpectedBlob, facts: BlobFacts | undefin
   const { digest, sizeBytes, diffId, uncompressedBytes } = expected;
   if (facts === undefined) return [`${digest} is gone`];
   const wrong: string[] = [];
-  if (facts.sizeBytes !== sizeBytes) wrong.push(`${digest} has ${facts.sizeBytes} bytes and not ${sizeBytes}`);
+  if (sizeBytes !== undefined && facts.sizeBytes !== sizeBytes)
+    wrong.push(`${digest} has ${facts.sizeBytes} bytes and not ${sizeBytes}`);
   const { content } = facts;
   if (content === undefined) return wrong;
   if (content.digest !== digest) wrong.push(`${digest} has other content: ${content.digest}`);

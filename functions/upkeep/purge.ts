@@ -7,7 +7,7 @@ import { type Area, type ObjectKey, objectKey, splitObjectKey } from '../storage
 import { findRecord } from '../storage/record.ts';
 import { eachOf } from './each-of.ts';
 import { isSelected, type Selection } from './selection.ts';
-import { eachImage, neededBy, type StoredImage } from './stored-images.ts';
+import { eachImage, keptBy, neededBy, type StoredImage } from './stored-images.ts';
 
 export interface PurgeOptions extends IoOptions {
   /** Also what the named packages are packed as, and so every image that holds it. */
@@ -94,18 +94,45 @@ export async function purge(
   await remove(targets.keys());
   // Others are looked at only now: one that was made since the first look keeps what it needs.
   const only = new Set([...targets.values()].flatMap(({ record }) => [...neededBy(record)]));
+  /** Paths that other images have too, and that lie in a blob of what is removed. */
+  const copied = new Map<ObjectKey, { readonly path: StorePath; readonly blob: ObjectKey }>();
   await eachImage(
     store,
     (image) => {
-      if (!isTarget(image)) for (const needed of neededBy(image.record)) only.delete(needed);
+      if (isTarget(image)) return;
+      for (const kept of keptBy(image.record)) only.delete(kept);
+      for (const { path, name, digest } of image.record.contents) {
+        if (only.has(blobKey(digest))) copied.set(objectKey('contents', name), { path, blob: blobKey(digest) });
+      }
     },
     options,
   );
+  keepCopied(copied, only, [...targets.values()]);
+  for (const [key, { path }] of copied) about.set(key, path);
   for (const area of ORDER) await remove([...only].filter((key) => splitObjectKey(key).area === area));
 
   const images = new Set([...targets.values()].map(({ record }) => record.key)).size;
   if (!dryRun) await removeMadeMeanwhile(store, only, remove, about, options);
   return { kind: 'purged', images, objects, blobBytes };
+}
+
+/**
+ * A blob that others only copy from stays, unless a path lies in it that is to be gone: then the records of the others'
+ * paths go with it, and who wants them packs them again.
+ */
+function keepCopied(
+  copied: ReadonlyMap<ObjectKey, { readonly blob: ObjectKey }>,
+  only: Set<ObjectKey>,
+  targets: readonly StoredImage[],
+): void {
+  const gone = targets.flatMap(({ record }) =>
+    record.contents.filter(({ name }) => only.has(objectKey('contents', name))).map(({ digest }) => blobKey(digest)),
+  );
+  const going = new Set(gone.filter((blob) => only.has(blob)));
+  for (const [key, { blob }] of copied) {
+    if (going.has(blob)) only.add(key);
+    else only.delete(blob);
+  }
 }
 
 /** The outputs of the packages that were named, or that the images were asked for. */

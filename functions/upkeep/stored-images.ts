@@ -27,11 +27,14 @@ export function eachImage(
 
 /** What an image was made from and is served with, as objects of the store; without its own records. */
 export function* neededBy(record: ImageRecord): Generator<ObjectKey, void, void> {
+  yield* keptBy(record);
+  for (const { digest } of record.contents) yield blobKey(digest);
+}
+
+/** The same without the blobs that are only copied from: they hold parts of other images' layers too. */
+export function* keptBy(record: ImageRecord): Generator<ObjectKey, void, void> {
   for (const name of record.joins) yield objectKey('joins', name);
-  for (const { name, digest } of record.contents) {
-    yield objectKey('contents', name);
-    yield blobKey(digest);
-  }
+  for (const { name } of record.contents) yield objectKey('contents', name);
   for (const name of record.packages) yield packageObject(name);
   yield blobKey(record.digest);
   for (const digest of record.blobs) yield blobKey(digest);

@@ -7,7 +7,7 @@ import { type AttributeRecord, packageRecordSchema } from '../builder/package-re
 import { packageIndexSchema } from '../builder/package-index.ts';
 import { pinSchema } from '../builder/pins.ts';
 import { joinedPathsSchema } from '../layer/join.ts';
-import { packedPathSchema } from '../layer/packed-path.ts';
+import { isAlone, packedPathSchema } from '../layer/packed-path.ts';
 import type { Digest } from '../oci/digest.ts';
 import { tagsSchema } from '../registry/tags.ts';
 import type { BlobStore, Generation, IoOptions } from '../storage/blob-store.ts';
@@ -111,8 +111,13 @@ export async function verify(
     area: 'contents',
     schema: packedPathSchema,
     wrong: async (_key, record) => {
-      const isOutside = record.memberOffset + record.memberBytes > record.sizeBytes;
-      return [...(isOutside ? ['its member is outside of its blob'] : []), ...(await blob(record))];
+      const facts = await blobs.find(record.digest, options);
+      const sizeBytes = isAlone(record) ? record.sizeBytes : facts?.sizeBytes;
+      const isOutside = sizeBytes !== undefined && record.memberOffset + record.memberBytes > sizeBytes;
+      return [
+        ...(isOutside ? ['its member is outside of its blob'] : []),
+        ...wrongWithBlob({ ...record, sizeBytes }, facts),
+      ];
     },
   });
   await check({

@@ -70,6 +70,35 @@ for (const [name, withStore] of [
         assert.equal((await verify(store, { deep: true })).problems, 0);
       }));
 
+    it('removes a layer that a path of what is removed lies in, also when others copied from it', () =>
+      withStore(async (store) => {
+        const leaking = await storeImage(store, ['git', 'secret', 'zlib'], { together: true });
+        const other = await storeImage(store, ['hello', 'zlib'], { copied: { zlib: leaking.joined } });
+        const outcome = await purged(store, 'git/secret/zlib');
+        assert.ok(outcome.kind === 'purged');
+        const left = await keysOf(store);
+        assert.ok(!left.includes(blobKey(leaking.joined)));
+        // What is left of the path that both have is the other image's own layer.
+        assert.deepEqual(
+          left.filter((key) => key.startsWith('contents/')),
+          other.records.filter((key) => key.startsWith('contents/')),
+        );
+        for (const blob of [other.digest, other.config, other.joined, other.root])
+          assert.ok(left.includes(blobKey(blob)));
+        assert.deepEqual((await verify(store, { deep: true })).problems, 0);
+      }));
+
+    it('keeps a layer that others copied all of from', () =>
+      withStore(async (store) => {
+        const { joined } = await storeImage(store, ['git', 'perl', 'zlib'], { together: true });
+        await storeImage(store, ['hello', 'perl', 'zlib'], { copied: { zlib: joined, perl: joined } });
+        await purged(store, 'git/perl/zlib');
+        const left = await keysOf(store);
+        assert.ok(left.includes(blobKey(joined)));
+        assert.equal(left.filter((key) => key.startsWith('contents/')).length, 3);
+        assert.equal((await verify(store, { deep: true })).problems, 0);
+      }));
+
     it('removes the images of a name at all revisions, and of a revision whatever their names', () =>
       withStore(async (store) => {
         for (const packages of [['git'], ['jq']]) {

@@ -86,6 +86,21 @@ describe('verifying a store', () => {
     });
   }
 
+  it('finds the records of paths whose common layer is gone or cut', async () => {
+    const store = memoryStore();
+    const { joined } = await storeImage(store, ['git', 'zlib', 'perl'], { together: true });
+    assert.equal((await verify(store, { deep: true })).problems, 0);
+    await store.delete(blobKey(joined));
+    const areas = (problems: readonly Problem[]) => problems.map(({ key }) => key.split('/')[0]);
+    assert.deepEqual(areas(await problemsOf(store)), ['contents', 'contents', 'joins', 'images', 'images']);
+    await overwrite(store, joined, Buffer.from('cut'));
+    const [one, other, ...others] = await problemsOf(store);
+    for (const problem of [one, other]) assert.match(problem?.wrong.join() ?? '', /its member is outside of its blob/);
+    assert.deepEqual(areas(others), ['joins', 'images', 'images']);
+    await problemsOf(store, { deep: true, fix: true });
+    assert.equal((await verify(store, { deep: true })).problems, 0);
+  });
+
   it('finds content that is not what its name says only when it reads deep', async () => {
     const { store, image } = await sample();
     const content = await store.read(blobKey(image.joined));

@@ -4,10 +4,9 @@ import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { CompressorError } from '../../functions/layer/compressor-error.ts';
-import { BlobGoneError, createJoiner } from '../../functions/layer/join.ts';
+import { BlobGoneError, createJoiner, type Member } from '../../functions/layer/join.ts';
 import { type LayerThreads, sharedLayerThreads } from '../../functions/layer/layer-threads.ts';
 import { createPacker } from '../../functions/layer/pack.ts';
-import type { PackedPath } from '../../functions/layer/packed-path.ts';
 import { zlibCompressor } from '../../functions/layer/zlib-compressor.ts';
 import type { BlobStore } from '../../functions/storage/blob-store.ts';
 import { blobKey, knownBlobs } from '../../functions/storage/known-blobs.ts';
@@ -20,12 +19,12 @@ const compressor = zlibCompressor();
 describe('a joiner', () => {
   const store = memoryStore();
   const known = knownBlobs(store);
-  const packed: PackedPath[] = [];
+  const packed: Member[] = [];
   before(async () => {
     const { pack } = createPacker({ store, known, compressor });
     for (const name of ['a', 'b', 'c']) {
       const location = write(join(folder, name), { [name]: name.repeat(100_000) });
-      packed.push((await pack(closurePath(name), { location })).value);
+      packed.push(await pack(closurePath(name), { location }));
     }
   });
 
@@ -65,7 +64,7 @@ describe('a joiner', () => {
       },
     };
     const joiner = createJoiner({ store, known, compressor, threads });
-    async function joined(paths: readonly PackedPath[]): Promise<void> {
+    async function joined(paths: readonly Member[]): Promise<void> {
       const { value, made } = await joiner(paths);
       assert.equal(made, true);
       assert.equal(value.diffId, sha256(gunzipSync(await blob(store, value.digest))));
@@ -76,7 +75,7 @@ describe('a joiner', () => {
       const large = await Promise.all(
         ['x', 'y'].map(async (name) => {
           const location = write(join(folder, name), { [name]: randomBytes(3_000_000).toString('latin1') });
-          return (await pack(closurePath(name), { location })).value;
+          return pack(closurePath(name), { location });
         }),
       );
       await joined(large);
@@ -86,9 +85,9 @@ describe('a joiner', () => {
     it('a long layer in a thread, however short it is when it is packed', async () => {
       const { pack } = createPacker({ store, known, compressor });
       const location = write(join(folder, 'zeros'), { zeros: '0'.repeat(9_000_000) });
-      const { value } = await pack(closurePath('zeros'), { location });
-      assert.ok(value.sizeBytes < 100_000);
-      await joined([value, ...packed]);
+      const long = await pack(closurePath('zeros'), { location });
+      assert.ok(long.value.memberBytes < 100_000);
+      await joined([long, ...packed]);
       assert.equal(inThreads, 2);
     });
 
@@ -106,7 +105,7 @@ describe('a joiner', () => {
         Array.from({ length: 12 }, async (_, index) => {
           const name = `small-${index}`;
           const location = write(join(folder, name), { [name]: name });
-          return (await pack(closurePath(name), { location })).value;
+          return pack(closurePath(name), { location });
         }),
       );
       mostOpen = 0;
@@ -143,36 +142,63 @@ describe('a joiner', () => {
     const before = await names(store, 'joins');
     const [first] = packed;
     assert.ok(first);
-    assert.deepEqual(await createJoiner({ store, known, compressor })([first]), { value: first, made: false });
+    assert.deepEqual(await createJoiner({ store, known, compressor })([first]), { value: first.value, made: false });
     assert.deepEqual(await names(store, 'joins'), before);
+  });
+
+  it('makes a layer of one path, and of paths in another order, that were packed together', async () => {
+    const [alone, together] = await Promise.all(
+      [false, true].map(async (inGroup) => {
+        const own = memoryStore();
+        const ownKnown = knownBlobs(own);
+        const { pack, packGroup } = createPacker({ store: own, known: ownKnown, compressor });
+        const paths = ['a', 'b', 'c'].map((name) => closurePath(name));
+        const locationOf = (path: string) => join(folder, path.slice(-1));
+        const members = inGroup
+          ? (await packGroup(paths, { locationOf }))?.members
+          : await Promise.all(paths.map((path) => pack(path, { location: locationOf(path.path) })));
+        assert.ok(members);
+        const joiner = createJoiner({ store: own, known: ownKnown, compressor });
+        const layers = await Promise.all([
+          joiner(members.slice(1, 2)),
+          joiner(members.toReversed()),
+          joiner(members.slice(1)),
+        ]);
+        return layers.map(({ value: { digest, sizeBytes, diffId, uncompressedBytes } }) => ({
+          ...{ digest, sizeBytes, diffId, uncompressedBytes },
+        }));
+      }),
+    );
+    assert.equal(new Set(together?.map(({ digest }) => digest)).size, 3);
+    assert.deepEqual(together, alone);
   });
 
   it('says which packed path is gone, forgets it, and leaves nothing behind', async () => {
     const other = memoryStore();
     const otherKnown = knownBlobs(other);
     const { pack } = createPacker({ store: other, known: otherKnown, compressor });
-    const mine: PackedPath[] = [];
+    const mine: Member[] = [];
     for (const name of ['a', 'b']) {
-      mine.push((await pack(closurePath(name), { location: join(folder, name) })).value);
+      mine.push(await pack(closurePath(name), { location: join(folder, name) }));
     }
     const gone = mine[1];
     assert.ok(gone);
-    await other.delete(blobKey(gone.digest));
+    await other.delete(blobKey(gone.value.digest));
     await assert.rejects(
       createJoiner({ store: other, known: otherKnown, compressor })(mine),
-      (error) => error instanceof BlobGoneError && error.digest === gone.digest,
+      (error) => error instanceof BlobGoneError && error.digest === gone.value.digest,
     );
-    assert.equal(await otherKnown.has(gone.digest), false);
+    assert.equal(await otherKnown.has(gone.value.digest), false);
     assert.equal(other.stagedCount, 0);
     assert.deepEqual(await names(other, 'joins'), []);
   });
 
   it('fails on a member that is damaged, and leaves nothing behind', async () => {
-    const [first, second] = packed;
-    assert.ok(first && second);
+    const [first, second, third] = packed;
+    assert.ok(first && second && third);
     const layersBefore = await names(store, 'layers');
-    const wrong = { ...second, memberBytes: second.memberBytes - 5 };
-    await assert.rejects(createJoiner({ store, known, compressor })([second, first, wrong]), CompressorError);
+    const wrong = { ...second, value: { ...second.value, memberBytes: second.value.memberBytes - 5 } };
+    await assert.rejects(createJoiner({ store, known, compressor })([third, first, wrong]), CompressorError);
     assert.equal(store.stagedCount, 0);
     assert.deepEqual(await names(store, 'layers'), layersBefore);
   });

@@ -54,6 +54,7 @@ for (const compressor of ['igzip', 'zlib'] as const) {
             sha256: sha256(tar).slice('sha256:'.length),
             uncompressedBytes: tar.length,
             memberBytes: blob.length - HEAD.gzip.length - TAIL.gzip.length,
+            memberTarBytes: tar.length - HEAD.tar.length - TAIL.tar.length,
           });
           await packing.close();
           return blob;
@@ -146,8 +147,8 @@ describe('threads that make layers', () => {
     const whole = await read(await threads.pack({ name: 'x', location: small }));
     for (let times = 0; times < 20; times++) {
       const group = await threads.packGroup();
-      const packing = group.pack({ name: 'x', location: small }, () => Promise.resolve());
-      const reading = assert.rejects(read(packing), /this is over|cancelled/);
+      const packing = group.pack([() => ({ name: 'x', location: small })], () => Promise.resolve());
+      const reading = assert.rejects(packing, /this is over|cancelled/);
       await Promise.all([group.close(), group.close(), reading]);
       assert.ok((await read(await threads.pack({ name: 'x', location: small }))).equals(whole));
     }
@@ -185,7 +186,7 @@ describe('threads that make layers', () => {
        parentPort.postMessage({ kind: 'ready' });
        parentPort.on('message', ({ kind, name }) => {
          if (name !== 'warm-up') {
-           parentPort.postMessage({ kind: 'piece', window: 0, bytes: 7, totals: {} });
+           parentPort.postMessage({ kind: 'piece', window: 0, bytes: 7, member: {}, totals: {} });
            return;
          }
          writeFileSync('${warming}', '');
@@ -215,7 +216,7 @@ describe('threads that make layers', () => {
        import { parentPort } from 'node:worker_threads';
        appendFileSync('${starts}', '.');
        parentPort.postMessage({ kind: 'ready' });
-       parentPort.on('message', () => parentPort.postMessage({ kind: 'piece', window: 0, bytes: 1, totals: {} }));`,
+       parentPort.on('message', () => parentPort.postMessage({ kind: 'piece', window: 0, bytes: 1, member: {}, totals: {} }));`,
     );
     const startsOf = async (settle: boolean): Promise<number> => {
       rmSync(starts, { force: true });
@@ -238,7 +239,7 @@ describe('threads that make layers', () => {
        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
        writeFileSync('${ready}', '');
        parentPort.postMessage({ kind: 'ready' });
-       parentPort.on('message', () => parentPort.postMessage({ kind: 'piece', window: 0, bytes: 1, totals: {} }));`,
+       parentPort.on('message', () => parentPort.postMessage({ kind: 'piece', window: 0, bytes: 1, member: {}, totals: {} }));`,
     );
     const threads = layerThreads('igzip', 2, pathToFileURL(entry));
     const warm = threads.warmUp();
@@ -278,8 +279,9 @@ describe('threads that make layers', () => {
       `import { parentPort } from 'node:worker_threads';
        parentPort.on('message', ({ location }) => {
          if (location === 'die') throw new Error('no memory left');
-         const totals = { sha256: '', uncompressedBytes: 0, memberBytes: 0 };
-         parentPort.postMessage({ kind: 'piece', window: 0, bytes: 7, totals });
+         const totals = { sha256: '', uncompressedBytes: 0 };
+         const member = { memberBytes: 0, memberTarBytes: 0 };
+         parentPort.postMessage({ kind: 'piece', window: 0, bytes: 7, member, totals });
        });`,
     );
     const threads = layerThreads('igzip', 1, pathToFileURL(entry));

@@ -5,10 +5,12 @@ import { describe, it } from 'node:test';
 import { createJoiner } from '../../functions/layer/join.ts';
 import { layerThreads, sharedLayerThreads } from '../../functions/layer/layer-threads.ts';
 import { createPacker } from '../../functions/layer/pack.ts';
+import { memberTarBytesOf, type PackedPath } from '../../functions/layer/packed-path.ts';
 import { zlibCompressor } from '../../functions/layer/zlib-compressor.ts';
-import { knownBlobs } from '../../functions/storage/known-blobs.ts';
+
+import { blobKey, knownBlobs } from '../../functions/storage/known-blobs.ts';
 import { memoryStore } from '../../functions/storage/memory.ts';
-import { closurePath, names, temporaryFolder, write } from './fixture.ts';
+import { blob, closurePath, names, temporaryFolder, write } from './fixture.ts';
 
 const folder = temporaryFolder();
 const compressor = zlibCompressor();
@@ -44,24 +46,40 @@ function packerInto() {
   return { store, known, begun, used, ...createPacker({ store, known, compressor, threads: counting }) };
 }
 
+function memberIn(layer: Buffer, { memberOffset, memberBytes }: PackedPath): Buffer {
+  return layer.subarray(memberOffset, memberOffset + memberBytes);
+}
+
 describe('a group of store paths', () => {
-  it('is packed as each is by itself, and to the layer that joining makes', async () => {
+  it('is packed to the layer that joining makes, and each of it is a part of that and nothing else', async () => {
     const [one, other] = [packerInto(), packerInto()];
     const group = await one.packGroup(paths, { locationOf });
     const single = await Promise.all(paths.map((path) => other.pack(path, { location: locationOf(path.path) })));
-    const joined = await createJoiner({ ...other, compressor })(single.map(({ value }) => value));
-    assert.deepEqual(group, { members: single, joined });
-    for (const area of ['layers', 'contents', 'joins'] as const) {
+    const joined = await createJoiner({ ...other, compressor })(single);
+    assert.deepEqual(group?.joined, joined);
+    for (const area of ['contents', 'joins'] as const) {
       assert.deepEqual(await names(one.store, area), await names(other.store, area));
     }
+    assert.deepEqual(await names(one.store, 'layers'), [blobKey(joined.value.digest)]);
     assert.equal(one.store.stagedCount, 0);
+
+    const layer = await blob(one.store, joined.value.digest);
+    for (const [index, { value }] of group.members.entries()) {
+      const alone = single[index];
+      assert.ok(alone);
+      assert.equal(value.digest, joined.value.digest);
+      assert.equal(memberTarBytesOf(value), memberTarBytesOf(alone.value));
+      assert.deepEqual(memberIn(layer, value), memberIn(await blob(other.store, alone.value.digest), alone.value));
+    }
   });
 
   it('leaves its layer where joining finds it', async () => {
     const { store, known, packGroup } = packerInto();
     const group = await packGroup(paths, { locationOf });
-    const members = group?.members.map(({ value }) => value) ?? [];
-    assert.deepEqual(await createJoiner({ store, known, compressor })(members), { ...group?.joined, made: false });
+    assert.deepEqual(await createJoiner({ store, known, compressor })(group?.members ?? []), {
+      ...group?.joined,
+      made: false,
+    });
   });
 
   it('is found when all of it is packed, whatever was made of it', async () => {
@@ -96,8 +114,9 @@ describe('a group of store paths', () => {
     await assert.rejects(packGroup(paths, { locationOf: missing }), { code: 'STORE_PATH_MISSING' });
     assert.equal(store.stagedCount, 0);
     assert.deepEqual(await names(store, 'joins'), []);
-    // What was whole before is kept, and the thread works on.
-    assert.equal(await packGroup(paths, { locationOf }), undefined);
+    assert.deepEqual(await names(store, 'contents'), []);
+    // The thread works on.
+    assert.equal((await packGroup(paths, { locationOf }))?.members.length, 3);
   });
 
   it('gives its thread back when the store cannot take its layer', async () => {
@@ -121,17 +140,20 @@ describe('a group of store paths', () => {
     assert.ok((await one).made);
   });
 
-  it('stops when its caller leaves after some of it is packed', async () => {
+  it('stops when its caller leaves while it is packed', async () => {
     const { store, packGroup } = packerInto();
     const many = ['a', ...Array.from({ length: 40 }, () => 'b')].map((name, index) => ({
       ...closurePath(`${index}${name}`),
     }));
     const stop = new AbortController();
-    const group = packGroup(many, { locationOf, signal: stop.signal });
-    while ((await names(store, 'contents')).length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
-    stop.abort(new Error('the client left'));
-    await assert.rejects(group, /the client left/);
-    assert.ok((await names(store, 'contents')).length < many.length);
+    let packed = 0;
+    const counted = (path: string): string => {
+      if (++packed === 10) stop.abort(new Error('the client left'));
+      return locationOf(path);
+    };
+    await assert.rejects(packGroup(many, { locationOf: counted, signal: stop.signal }), /the client left/);
+    assert.ok(packed < many.length, `${packed} were packed`);
+    for (const area of ['layers', 'contents', 'joins'] as const) assert.deepEqual(await names(store, area), []);
     assert.equal(store.stagedCount, 0);
   });
 

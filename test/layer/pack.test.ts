@@ -9,6 +9,7 @@ import type { CompressorIdentity } from '../../functions/layer/compressor.ts';
 import { findCompressor } from '../../functions/layer/find-compressor.ts';
 import { type LayerThreads, sharedLayerThreads } from '../../functions/layer/layer-threads.ts';
 import { memberTar } from '../../functions/layer/member-tar.ts';
+import { isAlone } from '../../functions/layer/packed-path.ts';
 import { createPacker } from '../../functions/layer/pack.ts';
 import { byteString, readTree, StorePathError } from '../../functions/layer/tree.ts';
 import { zlibCompressor } from '../../functions/layer/zlib-compressor.ts';
@@ -122,6 +123,7 @@ describe('a packed store path', () => {
         );
         const bytes = await blob(store, value.digest);
         const tar = gunzipSync(bytes);
+        assert.ok(isAlone(value));
         assert.equal(value.digest, sha256(bytes));
         assert.equal(value.sizeBytes, bytes.length);
         assert.equal(value.diffId, sha256(tar));
@@ -135,6 +137,7 @@ describe('a packed store path', () => {
 
   it('has the same bytes for ever', async () => {
     const { value } = await packerInto(memoryStore())(HELLO, { location });
+    assert.ok(isAlone(value));
     assert.equal(value.diffId, 'sha256:0d3e6f98539f4c1fd98e5dcb28f19c8025d18948b9ce05c32de83495c3a25ea2');
     const big = write(join(folder, 'golden'), { big: Buffer.alloc(1_500_000, 'abcdefg\n') });
     const igzip = findCompressor('igzip');

@@ -34,11 +34,18 @@ function samplePath(name: string): StorePath {
 /**
  * Stores an image of made-up bytes as the builder would. The first package's path has a layer of its own, all paths but
  * that are joined, and each package is one path. Equal names are equal paths.
+ *
+ * @param options `together`: the paths behind the joined layer are nowhere but in that; `copied`: the layer of another image
+ *   that a path was copied from, by its name
  */
 export async function storeImage(
   store: BlobStore,
   attributes: readonly string[],
-  { revision = 'a'.repeat(40) } = {},
+  {
+    revision = 'a'.repeat(40),
+    together = false,
+    copied = {},
+  }: { revision?: string; together?: boolean; copied?: Readonly<Record<string, Digest>> } = {},
 ): Promise<StoredSample> {
   const create = async (key: ObjectKey, value: object): Promise<ObjectKey> => {
     await store.createRecord(key, Buffer.from(JSON.stringify(value)));
@@ -54,9 +61,14 @@ export async function storeImage(
     ...{ digest, sizeBytes, diffId, uncompressedBytes },
   });
 
-  const packed = await Promise.all(attributes.map(async (name) => ({ name, layer: await blob(`packed ${name}`) })));
+  const packed = await Promise.all(
+    attributes.map(async (name, index) => {
+      const isAlone = !(together && index > 0) && !(name in copied);
+      return { name, layer: isAlone ? await blob(`packed ${name}`) : undefined };
+    }),
+  );
   const [own, ...behind] = packed;
-  if (own === undefined) throw new RangeError('an image needs a package');
+  if (own?.layer === undefined) throw new RangeError('an image needs a package of its own');
   const joined = await blob(`joined ${behind.map(({ name }) => name).join(' ')}`);
   const root = await blob(`root ${attributes.join(' ')}`);
   const layers = [own.layer, joined, root];
@@ -80,8 +92,11 @@ export async function storeImage(
   const records: ObjectKey[] = [];
   for (const { name, layer } of packed) {
     const path = samplePath(name);
-    const member = { memberOffset: 0, memberBytes: layer.sizeBytes };
-    records.push(await create(objectKey('contents', hex(path)), { ...record(layer), ...member }));
+    const member = { memberOffset: 0, memberBytes: (layer ?? joined).sizeBytes };
+    const part = { format: 1, digest: joined.digest, memberTarBytes: 512 };
+    if (!(name in copied)) {
+      records.push(await create(objectKey('contents', hex(path)), { ...(layer ? record(layer) : part), ...member }));
+    }
     const attribute = packageRecord({
       attribute: name,
       attributePath: name,
@@ -106,9 +121,9 @@ export async function storeImage(
     attributes: [...attributes],
     system: 'x86_64-linux',
     packages: attributes.map((name) => hex(`${name} ${revision}`)),
-    contents: packed.map(({ name, layer: { digest } }) => {
+    contents: packed.map(({ name, layer }) => {
       const path = samplePath(name);
-      return { path, name: hex(path), digest };
+      return { path, name: hex(path), digest: copied[name] ?? (layer ?? joined).digest };
     }),
     joins: [hex(joined.digest)],
   });
@@ -116,7 +131,7 @@ export async function storeImage(
   return {
     digest: manifest.digest,
     config: config.digest,
-    packed: Object.fromEntries(packed.map(({ name, layer }) => [name, layer.digest])),
+    packed: Object.fromEntries(packed.map(({ name, layer }) => [name, (layer ?? joined).digest])),
     joined: joined.digest,
     root: root.digest,
     records,
