@@ -27,7 +27,8 @@ export interface ImageAnatomy {
 export interface ImageAnatomyLayer {
   readonly digest: string;
   readonly sizeBytes: number;
-  /** What is in it: the name of one store path, or undefined where it is several or the image's root. */
+  /** What is in it: the name of the store path that was packed as this layer; undefined where it was put
+   *  together of several, or copied, and for the image's root. */
   readonly storePath?: string | undefined;
 }
 

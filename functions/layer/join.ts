@@ -109,7 +109,9 @@ export function createJoiner(into: {
     );
     const joinOnce = (stop: AbortSignal): Promise<RecordedBlob<Layer>> =>
       findOrMake(at, () => join(members, stop), { signal: stop });
-    return share(at.key, joinOnce, { signal });
+    // Who looked the paths up before one of their blobs went is no help to who has packed them again.
+    const from = members.map(({ value }) => value.digest).join(' ');
+    return share(`${at.key} ${from}`, joinOnce, { signal });
   };
 }
 

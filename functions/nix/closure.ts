@@ -20,7 +20,7 @@ export interface ClosureQuery {
 
 /**
  * Starts Nix, which takes ten times as long to start as to answer: who knows that there will be something to ask
- * starts it before. Who opens it closes it.
+ * starts it before. Who opens it closes it. What the call may take is counted from here.
  */
 export function closureQuery(nix: Nix, { signal, timeoutMs }: NixCall = {}): ClosureQuery {
   const conversation = converse('nix-store', ['--serve'], {

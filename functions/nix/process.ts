@@ -36,7 +36,7 @@ const EXPLANATION: Record<ProcessFailure, string> = {
 /** Lines of stderr that are kept for the error. */
 export const LOG_LINES = 100;
 const LOG_LINE_CHARACTERS = 1000;
-/** A closure of ten thousand paths takes about 8 MB of JSON. */
+/** No evaluation that is asked for prints as much. */
 const MAX_STDOUT_BYTES = 256 * 1024 * 1024;
 /** Between SIGTERM and SIGKILL: Nix ends its builders and unlocks their outputs. */
 const KILL_DELAY_MS = 5_000;

@@ -6,6 +6,7 @@ import { blobKey } from '../storage/known-blobs.ts';
 import { type Area, type ObjectKey, objectKey, splitObjectKey } from '../storage/object-key.ts';
 import { findRecord } from '../storage/record.ts';
 import { eachOf } from './each-of.ts';
+import { blobNamedBy, recordsNaming } from './naming-records.ts';
 import { isSelected, type Selection } from './selection.ts';
 import { eachImage, keptBy, neededBy, type StoredImage } from './stored-images.ts';
 
@@ -94,21 +95,22 @@ export async function purge(
   await remove(targets.keys());
   // Others are looked at only now: one that was made since the first look keeps what it needs.
   const only = new Set([...targets.values()].flatMap(({ record }) => [...neededBy(record)]));
-  /** Paths that other images have too, and that lie in a blob of what is removed. */
-  const copied = new Map<ObjectKey, { readonly path: StorePath; readonly blob: ObjectKey }>();
+  const others: Others = { served: new Set(), copiedFrom: new Set() };
   await eachImage(
     store,
-    (image) => {
-      if (isTarget(image)) return;
-      for (const kept of keptBy(image.record)) only.delete(kept);
-      for (const { path, name, digest } of image.record.contents) {
-        if (only.has(blobKey(digest))) copied.set(objectKey('contents', name), { path, blob: blobKey(digest) });
-      }
+    ({ key, record, generation }) => {
+      if (isTarget({ key, record, generation })) return;
+      for (const kept of keptBy(record)) only.delete(kept);
+      for (const digest of [record.digest, ...record.blobs]) others.served.add(blobKey(digest));
+      for (const { digest } of record.contents) others.copiedFrom.add(blobKey(digest));
     },
     options,
   );
-  keepCopied(copied, only, [...targets.values()]);
-  for (const [key, { path }] of copied) about.set(key, path);
+  await settleBlobs(store, only, others, [...targets.values()], options);
+  for (const key of await recordsNaming(store, only, options)) {
+    only.add(key);
+    if (!about.has(key)) about.set(key, 'names a layer that is removed');
+  }
   for (const area of ORDER) await remove([...only].filter((key) => splitObjectKey(key).area === area));
 
   const images = new Set([...targets.values()].map(({ record }) => record.key)).size;
@@ -116,23 +118,39 @@ export async function purge(
   return { kind: 'purged', images, objects, blobBytes };
 }
 
+/** Blobs of the images that stay. */
+interface Others {
+  /** What clients get of them. */
+  readonly served: Set<ObjectKey>;
+  /** What their paths were copied from: it holds parts of other images' layers too. */
+  readonly copiedFrom: Set<ObjectKey>;
+}
+
 /**
- * A blob that others only copy from stays, unless a path lies in it that is to be gone: then the records of the others'
- * paths go with it, and who wants them packs them again.
+ * A blob that others only copy from stays, unless a path lies in it that is to be gone, by what its record says now or
+ * said when the image was made. The records of others' paths in it go with it, and who wants those packs them again.
  */
-function keepCopied(
-  copied: ReadonlyMap<ObjectKey, { readonly blob: ObjectKey }>,
+async function settleBlobs(
+  store: BlobStore,
   only: Set<ObjectKey>,
+  { served, copiedFrom }: Others,
   targets: readonly StoredImage[],
-): void {
-  const gone = targets.flatMap(({ record }) =>
-    record.contents.filter(({ name }) => only.has(objectKey('contents', name))).map(({ digest }) => blobKey(digest)),
-  );
-  const going = new Set(gone.filter((blob) => only.has(blob)));
-  for (const [key, { blob }] of copied) {
-    if (going.has(blob)) only.add(key);
-    else only.delete(blob);
+  options: IoOptions,
+): Promise<void> {
+  const holding = new Set<ObjectKey>();
+  const going = new Set<ObjectKey>();
+  for (const { name, digest } of targets.flatMap(({ record }) => record.contents)) {
+    const key = objectKey('contents', name);
+    if (!only.has(key)) continue;
+    going.add(key);
+    holding.add(blobKey(digest));
   }
+  await eachOf(going, async (key) => {
+    const now = await blobNamedBy(store, key, options);
+    if (now !== undefined) holding.add(now);
+  });
+  for (const blob of holding) if (!served.has(blob)) only.add(blob);
+  for (const blob of copiedFrom) if (!holding.has(blob)) only.delete(blob);
 }
 
 /** The outputs of the packages that were named, or that the images were asked for. */
@@ -195,9 +213,10 @@ function describe(record: ImageRecord, about: Map<ObjectKey, string>): void {
   const [config, ...layers] = record.blobs;
   for (const digest of layers) about.set(blobKey(digest), `layer of ${name}`);
   if (config !== undefined) about.set(blobKey(config), `config of ${name}`);
+  const packedIn = Map.groupBy(record.contents, ({ digest }) => digest);
   for (const { path, name: packed, digest } of record.contents) {
     about.set(objectKey('contents', packed), path);
-    about.set(blobKey(digest), path);
+    if (packedIn.get(digest)?.length === 1) about.set(blobKey(digest), path);
   }
   about.set(blobKey(record.digest), `manifest of ${name}`);
   about.set(objectKey('images', record.key), name);

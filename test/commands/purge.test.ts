@@ -2,7 +2,10 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { describe, it } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { publishBlob } from '../../functions/layer/publish-blob.ts';
 import type { BlobStore } from '../../functions/storage/blob-store.ts';
 import { folderStore } from '../../functions/storage/folder.ts';
 import { prepareFolder } from '../../functions/storage/folder-prepare.ts';
@@ -86,6 +89,50 @@ for (const [name, withStore] of [
         for (const blob of [other.digest, other.config, other.joined, other.root])
           assert.ok(left.includes(blobKey(blob)));
         assert.deepEqual((await verify(store, { deep: true })).problems, 0);
+      }));
+
+    it('removes with a layer all records that name it, also those that no image was made from', () =>
+      withStore(async (store) => {
+        const { joined } = await storeImage(store, ['git', 'perl', 'zlib'], { together: true });
+        const part = { format: 1, digest: joined, memberOffset: 0, memberBytes: 1, memberTarBytes: 512 };
+        await store.createRecord(objectKey('contents', 'f'.repeat(64)), Buffer.from(JSON.stringify(part)));
+        for await (const { key } of store.list('joins')) {
+          const record = (await store.readRecord(key)) ?? assert.fail();
+          await store.createRecord(objectKey('joins', 'f'.repeat(64)), record.bytes);
+        }
+        await purged(store, 'git/perl/zlib');
+        assert.deepEqual(await keysOf(store), []);
+      }));
+
+    it('removes what a path lies in now, where that is another layer than when the image was made', () =>
+      withStore(async (store) => {
+        await storeImage(store, ['git', 'secret', 'zlib'], { together: true });
+        const { joined } = await storeImage(store, ['hello', 'jq', 'perl'], { together: true });
+        for await (const { key } of store.list('contents')) {
+          const { bytes, generation } = (await store.readRecord(key)) ?? assert.fail();
+          const record = JSON.parse(bytes.toString()) as { digest: string; memberTarBytes?: number };
+          if (record.memberTarBytes === undefined || record.digest === joined) continue;
+          await store.replaceRecord(key, Buffer.from(JSON.stringify({ ...record, digest: joined })), generation);
+        }
+        // Only the record of its own image says that it is served.
+        const kept = await purged(store, 'git/secret/zlib');
+        assert.ok(kept.kind === 'purged');
+        assert.ok((await keysOf(store)).includes(blobKey(joined)));
+        assert.equal((await verify(store, { deep: true })).problems, 0);
+      }));
+
+    it('removes a layer that no image is served with, when a path that is to be gone lies in it now', () =>
+      withStore(async (store) => {
+        await storeImage(store, ['git', 'secret', 'zlib'], { together: true });
+        const { digest } = await publishBlob(store, Readable.from([gzipSync('secret, packed by a build that failed')]));
+        for await (const { key } of store.list('contents')) {
+          const { bytes, generation } = (await store.readRecord(key)) ?? assert.fail();
+          const record = JSON.parse(bytes.toString()) as { memberTarBytes?: number };
+          if (record.memberTarBytes === undefined) continue;
+          await store.replaceRecord(key, Buffer.from(JSON.stringify({ ...record, digest })), generation);
+        }
+        await purged(store, 'git/secret/zlib');
+        assert.deepEqual(await keysOf(store), []);
       }));
 
     it('keeps a layer that others copied all of from', () =>
