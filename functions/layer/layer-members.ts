@@ -69,7 +69,9 @@ export function layerMembers({
     }
 
     async function packAll(): Promise<PackedMembersAndLayer> {
-      const whole = group.length > 1 ? await packer.packGroup(group, { ...onDisk, signal }) : undefined;
+      // What was begun ahead may have ended: it would be found, as if it had been there before.
+      const isBegun = group.some(({ path }) => ahead?.resultOf(path) !== undefined);
+      const whole = group.length > 1 && !isBegun ? await packer.packGroup(group, { ...onDisk, signal }) : undefined;
       const members = whole
         ? group.map(({ path }, index) => [path, whole.members[index] as RecordedBlob<PackedPath>] as const)
         : await together(largestFirst(group), packOne, signal);

@@ -67,6 +67,18 @@ describe('the layers of an image', () => {
     assert.deepEqual([stats.pathsPacked, stats.pathsFound], [4, 0]);
   });
 
+  it('tell what was packed ahead from what had been there, also when it has ended', async () => {
+    const store = memoryStore();
+    const { make, packAhead } = createLayerMaker({ store, known: knownBlobs(store), compressor: zlibCompressor() });
+    const [known, begun] = closure.slice(2).map((path) => [path]);
+    assert.ok(known && begun);
+    await make({ closure: known, root }, { locationOf });
+    const ahead = packAhead(begun, { locationOf });
+    await ahead.ended();
+    const { stats } = await make({ closure, root }, { locationOf, ahead });
+    assert.deepEqual([stats.pathsPacked, stats.pathsFound], [3, 1]);
+  });
+
   it('fail at once, without waiting for what is packed ahead', { timeout: 10_000 }, async () => {
     const store = memoryStore();
     const { make } = createLayerMaker({ store, known: knownBlobs(store), compressor: zlibCompressor() });
