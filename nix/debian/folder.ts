@@ -21,18 +21,22 @@ export async function writeSet(
   for (const [architecture, lock] of locks) await writeLock(join(folder, 'lock', architecture), lock);
 }
 
+/** One attribute needs its own shard and those of its dependencies, so they are small. */
+const PACKAGES_PER_SHARD = 24;
+
 async function writeLock(folder: string, lock: Lock): Promise<void> {
   await mkdir(join(folder, 'shards'), { recursive: true });
   await mkdir(join(folder, 'names'));
-  const { repositories, essentials, shards } = lock;
-  await writeFile(join(folder, 'lock.json'), JSON.stringify({ repositories, essentials, shards: shards.length }));
+  const { repositories, essentials, packages } = lock;
+  const top = { repositories, essentials, packages: packages.length, packagesPerShard: PACKAGES_PER_SHARD };
+  await writeFile(join(folder, 'lock.json'), JSON.stringify(top));
   for (const [prefix, names] of namesByPrefix(lock.names)) {
     writeFileSync(join(folder, 'names', `${prefix}.json`), JSON.stringify(names));
   }
   // Synchronously: two thousand small files take five seconds when each is awaited.
-  for (const [index, shard] of shards.entries()) {
-    const entries = Object.fromEntries(shard.map((entry) => [entry.name, entry]));
-    writeFileSync(join(folder, 'shards', `${index}.json`), JSON.stringify(entries));
+  for (let first = 0; first < packages.length; first += PACKAGES_PER_SHARD) {
+    const shard = packages.slice(first, first + PACKAGES_PER_SHARD);
+    writeFileSync(join(folder, 'shards', `${first / PACKAGES_PER_SHARD}.json`), JSON.stringify(shard));
   }
 }
 

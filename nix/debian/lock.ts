@@ -13,29 +13,28 @@ export interface LockedPackage {
   readonly description: string;
   /** What it takes on a disk. */
   readonly installedBytes?: number;
-  /** The packages of a dependency cycle, made as one output. The first stands for all, and has their dependencies. */
-  readonly group?: readonly string[];
-  readonly depends?: readonly string[];
+  /** The numbers of the packages of a dependency cycle, made as one output. The first stands for all, and has their dependencies. */
+  readonly group?: readonly number[];
+  /** Numbers of packages, in the order of their names. */
+  readonly depends?: readonly number[];
   /** Dependencies that no package of main meets: it cannot be installed. */
   readonly lacks?: readonly string[];
   /** How many of the essential packages its scripts can use: those that do not need this package themselves. */
   readonly level?: number;
 }
 
-/** A shard's number, the name of another attribute, or a package's own files without what it depends on. */
+/** A package's number, the name of another attribute, or a package's own files without what it depends on. */
 export type Place = number | string | { readonly bare: string };
 
 /** All that default.nix needs of one architecture. */
 export interface Lock {
   readonly repositories: readonly string[];
-  /** The essential packages, each after those that it needs. */
-  readonly essentials: readonly string[];
+  /** The numbers of the essential packages, each after those that it needs. */
+  readonly essentials: readonly number[];
   readonly names: ReadonlyMap<string, Place>;
-  readonly shards: readonly (readonly LockedPackage[])[];
+  /** A package's number is its place in this list. Those that many others need come first. */
+  readonly packages: readonly LockedPackage[];
 }
-
-/** Packages in one shard. One attribute needs its own shard and those of its dependencies, so they are small. */
-const PACKAGES_PER_SHARD = 24;
 
 /**
  * Locks packages, with the attributes that lead to them: their names; the names that they provide; the aliases; and
@@ -51,16 +50,15 @@ export function makeLock(
   const essentials = essentialPackages(packages, choices);
   const levels = essentialLevels(essentials, choices);
   const groups = groupsOf(choices);
+  const order = neededFirst(packages, choices);
+  const numbers = new Map(order.map(({ name }, number) => [name, number]));
+  const numbersOf = (list: readonly string[]) => list.map((name) => numbers.get(name) ?? unknown(name));
 
-  const shards: LockedPackage[][] = [];
-  const names = new Map<string, Place>();
-  for (const debian of packages.values()) {
-    let shard = shards.at(-1);
-    if (shard === undefined || shard.length === PACKAGES_PER_SHARD) shards.push((shard = []));
+  const locked = order.map((debian): LockedPackage => {
     const group = groups.get(debian.name);
     const level = levels.get(debian.name);
     const lacks = choices.unmet.get(debian.name);
-    shard.push({
+    return {
       name: debian.name,
       version: debian.version,
       repository: repositories.indexOf(debian.repository),
@@ -68,17 +66,29 @@ export function makeLock(
       sha256: debian.sha256,
       description: debian.description,
       ...(debian.installedBytes === undefined ? {} : { installedBytes: debian.installedBytes }),
-      ...(group === undefined ? {} : { group }),
+      ...(group === undefined ? {} : { group: numbersOf(group) }),
       ...(group === undefined || group[0] === debian.name
-        ? { depends: dependsOf(group ?? [debian.name], choices.depends) }
+        ? { depends: numbersOf(dependsOf(group ?? [debian.name], choices.depends)) }
         : {}),
       ...(lacks === undefined ? {} : { lacks }),
       ...(level === undefined ? {} : { level }),
-    });
-    names.set(debian.name, shards.length - 1);
-  }
+    };
+  });
+  const names = new Map<string, Place>(numbers);
   addNames(names, aliases, choices.provided);
-  return { repositories, essentials, names, shards };
+  return { repositories, essentials: numbersOf(essentials), names, packages: locked };
+}
+
+/** So that what one package needs lies in few files: most of what it needs, many others need too. */
+function neededFirst(packages: ReadonlyMap<string, DebianPackage>, { depends }: Choices): readonly DebianPackage[] {
+  const needed = new Map<string, number>();
+  for (const list of depends.values()) for (const name of list) needed.set(name, (needed.get(name) ?? 0) + 1);
+  const count = ({ name }: DebianPackage) => needed.get(name) ?? 0;
+  return [...packages.values()].sort((a, b) => count(b) - count(a) || (a.name < b.name ? -1 : 1));
+}
+
+function unknown(name: string): never {
+  throw new Error(`${name} was chosen, and is no package`);
 }
 
 /** The essential packages and the awk that they choose: the shell first, then those that need the fewest others. */

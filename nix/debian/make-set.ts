@@ -43,7 +43,9 @@ export async function makeSet(tools: Readonly<Record<string, string>>, surroundi
   const locks = await readLocks(native, surroundings);
   const revision = await publish(tools, locks, surroundings);
   surroundings.say(`revision ${revision}`);
-  await build(join(surroundings.sets, revision), locks.get(native)?.essentials ?? [], surroundings);
+  const { essentials = [], packages = [] } = locks.get(native) ?? {};
+  const common = essentials.flatMap((number) => packages[number]?.name ?? []);
+  await build(join(surroundings.sets, revision), common, surroundings);
   return revision;
 }
 
@@ -56,7 +58,7 @@ async function readLocks(native: string, { source, apt, say }: Surroundings): Pr
     const newestPackages = newest(packages);
     const lock = makeLock(newestPackages, aliases);
     locks.set(architecture, lock);
-    const lacking = lock.shards.flat().filter(({ lacks }) => lacks !== undefined).length;
+    const lacking = lock.packages.filter(({ lacks }) => lacks !== undefined).length;
     say(`${newestPackages.size} packages for ${architecture}, of which ${lacking} lack a dependency`);
   }
   say(`reading apt's package lists for ${native}, fetching those for ${foreign}`);

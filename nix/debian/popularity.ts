@@ -3,22 +3,23 @@
  * the form of Nixery's popcount: the names of store paths without their hashes, and counts.
  */
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { machineArchitecture } from './machine.ts';
 import type { LockedPackage } from './lock.ts';
 
 const data = process.env['NIXERY_DATA_DIR'] ?? join(import.meta.dirname, '..', '..', '.data');
 const shards = join(data, 'debian', 'latest', 'lock', await machineArchitecture(), 'shards');
 
-const packages = readdirSync(shards).flatMap((shard) =>
-  Object.values(JSON.parse(readFileSync(join(shards, shard), 'utf8')) as Record<string, LockedPackage>),
-);
-const byName = new Map(packages.map((one) => [one.name, one]));
+// In the order of their numbers.
+const shardNumbers = readdirSync(shards).map((file) => Number(basename(file, '.json')));
+const packages = shardNumbers
+  .sort((a, b) => a - b)
+  .flatMap((number) => JSON.parse(readFileSync(join(shards, `${number}.json`), 'utf8')) as LockedPackage[]);
 
 const counts = new Map<string, number>();
 for (const { depends = [] } of packages) {
   // Of packages that depend on each other the first stands for all.
-  const paths = new Set(depends.map((name) => byName.get(byName.get(name)?.group?.[0] ?? name)));
+  const paths = new Set(depends.map((number) => packages[packages[number]?.group?.[0] ?? number]));
   for (const path of paths) {
     if (path === undefined) continue;
     // As set/default.nix names store paths.

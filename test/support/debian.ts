@@ -18,8 +18,8 @@ export function lockedPackages(): LockedPackage[] {
   const { repositories } = json('lock.json') as { repositories: string[] };
   const packages: LockedPackage[] = [];
   for (const shard of readdirSync(join(folder, 'shards'))) {
-    const entries = json(join('shards', shard)) as Record<string, { name: string; repository: number; file: string }>;
-    for (const { name, repository, file } of Object.values(entries)) {
+    const entries = json(join('shards', shard)) as { name: string; repository: number; file: string }[];
+    for (const { name, repository, file } of entries) {
       packages.push({ name, url: `${repositories[repository] ?? ''}${file}` });
     }
   }
