@@ -4,6 +4,7 @@ import { budget } from './access/budget.ts';
 import type { Gate } from './access/gate.ts';
 import { builds } from './builder/builds.ts';
 import { imageBuilder } from './builder/image-builder.ts';
+import { DEFAULT_SYSTEM, SHELL } from './builder/image-request.ts';
 import { ALWAYS, imageMaker } from './builder/image-maker.ts';
 import { admitBy, packagePolicy } from './builder/package-policy.ts';
 import { packageIndexes } from './builder/package-index.ts';
@@ -26,6 +27,7 @@ import type { Log } from './log.ts';
 import { expressionsDigest } from './nix/expressions.ts';
 import { folderSource } from './nix/folder-source.ts';
 import { channelSource, gitSource } from './nix/git-source.ts';
+import { readyNix } from './nix/ready-nix.ts';
 import { LATEST, type PackageSource } from './nix/source.ts';
 import { readiness } from './registry/readiness.ts';
 import { registry } from './registry/registry.ts';
@@ -56,7 +58,7 @@ export interface ComposedRegistry {
   readonly handle: Handler;
   /** What it is made of, in words for the log. */
   readonly description: Readonly<Record<string, string | undefined>>;
-  /** Lets the threads that make layers run once, so that no pull waits for that. */
+  /** Lets the threads that make layers run once, and Nix begin to evaluate, so that no pull waits for that. */
   warmUp(): Promise<void>;
   /** Ends what goes on without a request. */
   stop(): Promise<void>;
@@ -77,7 +79,7 @@ export async function composeRegistry(
   const popularity = popularityUrl === undefined ? undefined : await readPopularity(popularityUrl);
   const planner = layerPlanner({ maxLayers, popularity });
   const source = await packageSource(config);
-  const [expressions] = await Promise.all([
+  const [expressions, latest] = await Promise.all([
     expressionsDigest(config.nix.expressions),
     // A folder is hashed now, so that no pull waits for that.
     source.isLocal ? source.pin(LATEST) : undefined,
@@ -90,7 +92,8 @@ export async function composeRegistry(
       : undefined;
   const cgroups = await composeCgroups(config.nix, log);
   const nix = { ...config.nix, cgroups, admit: policy && admitBy(policy, ALWAYS) };
-  const packages = packageFinder({ store, nix, expressions });
+  const waiting = config.nix.evaluatesAhead ? readyNix(nix, { log, timeoutMs: config.nix.timeoutMs }) : undefined;
+  const packages = packageFinder({ store, nix, ready: waiting, expressions });
   const held = leases({ store, log });
   const room = await composeRoom(config.nix, log);
   // After all that may end this process.
@@ -162,10 +165,16 @@ export async function composeRegistry(
       await sleep(WARM_UP_AFTER_MS, undefined, { ref: false });
       await threads.warmUp();
       await watch.load();
+      // Last, since an instance that serves what is known never needs it. Of a remote source nothing is fetched before
+      // somebody asks.
+      if (latest?.kind === 'pinned') {
+        const { revision } = latest;
+        packages.prepare({ source, revision, system: DEFAULT_SYSTEM, attributes: SHELL, always: ALWAYS });
+      }
     },
     async stop() {
       ready.stop();
-      await Promise.all([images.stop(), indexes.stop(), threads.settled()]);
+      await Promise.all([images.stop(), indexes.stop(), threads.settled(), waiting?.stop()]);
       await cgroups?.close();
       await watch.stop();
     },

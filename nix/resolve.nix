@@ -1,6 +1,9 @@
 # From attribute names to derivations, for all names of an image in one evaluation.
 #
 #   request   JSON: { "source": (see load.nix), "system": "...", "attributes": ["git", ...] }
+#             With "ahead": { "attributes": [...], "gate": "/...", "asked": "/..." } instead of "attributes", the evaluation
+#             is begun before anybody asks: it evaluates ahead.attributes, of which it tells nothing, waits until somebody
+#             opens the FIFO `gate` to write, and takes the attributes from the JSON in the file `asked`.
 #
 # Gives (with --eval --strict --json) a versioned record:
 #
@@ -36,7 +39,9 @@ let
     isString
     length
     match
+    readFile
     replaceStrings
+    seq
     split
     stringLength
     substring
@@ -46,8 +51,6 @@ let
 
   asked = fromJSON request;
   packages = import ./load.nix { inherit (asked) source system; };
-  # A set that can give single attributes without making all of them gives those with just these names.
-  quick = import ./load.nix { inherit (asked) source system attributes; };
 
   upper = split "" "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
   lower = split "" "abcdefghijklmnopqrstuvwxyz";
@@ -214,8 +217,13 @@ let
       outputs = map output installed;
     };
 
+  resolveAll =
+    attributes:
+    # A set that can give single attributes without making all of them gives those with just these names.
+    map (resolve (import ./load.nix { inherit (asked) source system; inherit attributes; })) attributes;
+
   resolve =
-    attribute:
+    quick: attribute:
     let
       reached =
         if quick ? ${attribute} then
@@ -271,8 +279,15 @@ let
       else
         failed
     );
+
+  # What opens the gate lets its reader go on, whatever it reads: newer Nix reads nothing from a FIFO.
+  awaited =
+    { attributes, gate, asked }:
+    deepSeq (resolveAll attributes) (
+      seq (readFile (/. + gate)) (fromJSON (readFile (/. + asked)))
+    );
 in
 {
   version = 1;
-  attributes = map resolve asked.attributes;
+  attributes = resolveAll (if asked ? ahead then awaited asked.ahead else asked.attributes);
 }

@@ -3,7 +3,7 @@ import type { Nix, NixCall } from '../nix/nix.ts';
 import { realise } from '../nix/realise.ts';
 import type { FoundPackage } from '../nix/resolve.ts';
 import type { ClosurePath } from '../nix/store-path.ts';
-import { listIfThere, listOutputs, type ReadTrees } from './package-listing.ts';
+import { listOutputs, type ReadTrees } from './package-listing.ts';
 import { type PackageRecord, packageRecord } from './package-record.ts';
 import { reachable } from './reachable.ts';
 
@@ -11,8 +11,8 @@ export type FindCall = NixCall & {
   /** Called when there is something that Nix has to be asked about. */
   readonly whenAsked?: (() => void) | undefined;
   /**
-   * Called with the closure of what had to be evaluated, whole on this machine, while its records are still written, and
-   * with the trees that were read of it, to which others are added.
+   * Called with the closure of what had to be evaluated, whole on this machine, before anything of it is read, and with the
+   * trees of it, which are added as they are read.
    */
   readonly whenClosure?: ((closure: readonly ClosurePath[], trees: ReadTrees) => Promise<void>) | undefined;
 };
@@ -32,20 +32,16 @@ export async function describePackages(
   if (found.length === 0) return [];
   const outputs = found.flatMap((one) => one.outputs);
   const paths = [...new Set(outputs.map((output) => output.path))];
-  let trees: ReadTrees = new Map();
-  const told = async (whole: readonly ClosurePath[] | undefined) => {
-    if (whole !== undefined) await call.whenClosure?.(whole, trees);
-    return whole;
-  };
-  // What is on this machine is read while Nix says whether all of it is whole.
-  let [closure, listings] = await Promise.all([query.closureOf(paths).then(told), listIfThere(found, trees)]);
-  if (closure === undefined || listings === undefined) {
+  let closure = await query.closureOf(paths);
+  if (closure === undefined) {
     await realise(nix, outputs, call);
-    trees = new Map();
-    closure = await told(await closureOf(nix, paths, call));
+    closure = await closureOf(nix, paths, call);
     if (closure === undefined) throw new Error(`Nix built ${paths.join(', ')} and does not have it`);
-    listings = await listOutputs(found, { trees });
   }
+  const trees: ReadTrees = new Map();
+  // Reading takes this thread for a while: others begin to pack before.
+  await call.whenClosure?.(closure, trees);
+  const listings = await listOutputs(found, trees);
   const byPath = new Map(closure.map((one) => [one.path, one]));
   return listings.map(({ one, own, propagated, trees }) =>
     packageRecord({

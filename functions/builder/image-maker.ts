@@ -17,7 +17,7 @@ import type { Leases } from '../storage/leases.ts';
 import { findRecord } from '../storage/record.ts';
 import type { ImageRecord } from './image.ts';
 import { imageKey } from './image-key.ts';
-import type { ImageRequest } from './image-request.ts';
+import { type ImageRequest, SHELL } from './image-request.ts';
 import type { PackagesDenied, PackagesUnavailable } from './outcome.ts';
 import { nameWithoutVersion, type PackagePolicy, type PolicySubject, subjectOf } from './package-policy.ts';
 import { type NamedRecord, packageObject, packageRecordSchema } from './package-record.ts';
@@ -137,18 +137,19 @@ export function imageMaker(into: {
     return message === undefined ? undefined : { kind: 'denied', message };
   }
 
-  /** While Nix works, the threads that will pack get ready. */
-  function whenAsked(): void {
-    // What is wrong with them packing will say.
-    threads?.warmUp().catch(() => undefined);
-  }
-
-  /** @param packAhead begins what a closure needs while the rest is found out */
+  /**
+   * @param meanwhile.whenAsked is told when Nix is asked
+   * @param meanwhile.packAhead begins what a closure needs while the rest is found out
+   */
   async function make(
     order: ImageOrder,
     call: NixCall,
-    packAhead: (closure: readonly ClosurePath[], trees: ReadTrees) => PackedAhead,
+    meanwhile: {
+      readonly whenAsked: () => void;
+      readonly packAhead: (closure: readonly ClosurePath[], trees: ReadTrees) => PackedAhead;
+    },
   ): ReturnType<ImageMaker['make']> {
+    const { whenAsked, packAhead } = meanwhile;
     const denied = await denialOf(order, call);
     if (denied !== undefined) return denied;
     let ahead: PackedAhead | undefined;
@@ -192,15 +193,24 @@ export function imageMaker(into: {
       const over = new AbortController();
       const signal = call.signal ? AbortSignal.any([call.signal, over.signal]) : over.signal;
       let begun: PackedAhead | undefined;
+      let next: PackageQuery | undefined;
       try {
-        return await make(order, call, (closure, trees) => {
-          begun = layerMaker.packAhead(closure, { signal, treeOf: (path) => handedOn(trees.get(path)) });
-          return begun;
+        return await make(order, call, {
+          whenAsked() {
+            next = { ...queryOf(order), attributes: SHELL };
+            // While Nix works, the threads that will pack get ready. What is wrong with them packing will say.
+            threads?.warmUp().catch(() => undefined);
+          },
+          packAhead(closure, trees) {
+            begun = layerMaker.packAhead(closure, { signal, treeOf: (path) => handedOn(trees.get(path)) });
+            return begun;
+          },
         });
       } finally {
         // What was begun and nobody needs.
         over.abort();
         await begun?.ended();
+        if (next) finder.prepare(next);
       }
     },
   };

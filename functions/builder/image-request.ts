@@ -14,7 +14,8 @@ export type ParsedImageName =
 /** Components of one name at the most: an evaluation has to end, and nobody types more. */
 const MAX_COMPONENTS = 64;
 
-const SHELL = ['bashInteractive', 'coreutils', 'moreutils', 'nano'];
+/** What `shell` stands for, as Nixery has it. */
+export const SHELL: readonly string[] = ['bashInteractive', 'coreutils', 'moreutils', 'nano'];
 /** Names that stand for several packages, wherever in the name they are. */
 const SETS: ReadonlyMap<string, readonly string[]> = new Map([
   ['shell', SHELL],
@@ -30,7 +31,7 @@ const SETS: ReadonlyMap<string, readonly string[]> = new Map([
 ]);
 /** Names that choose the platform, wherever in the name they are. */
 const PLATFORMS: ReadonlyMap<string, System> = new Map([['arm64', 'aarch64-linux']]);
-const DEFAULT_SYSTEM: System = 'x86_64-linux';
+export const DEFAULT_SYSTEM: System = 'x86_64-linux';
 
 /** Whether a component stands for several packages or for a platform. */
 export function isPartialName(component: string): boolean {

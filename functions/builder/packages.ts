@@ -1,5 +1,6 @@
 import { type ClosureQuery, closureQuery } from '../nix/closure.ts';
 import type { Nix, NixCall } from '../nix/nix.ts';
+import type { ReadyNix } from '../nix/ready-nix.ts';
 import { realise } from '../nix/realise.ts';
 import { type RefusedAttribute, resolve } from '../nix/resolve.ts';
 import type { PackageSource } from '../nix/source.ts';
@@ -51,6 +52,8 @@ export interface PackageFinder {
   /** The key hashes of all attributes of a query, in their order. Pure. */
   keysOf(query: PackageQuery): readonly string[];
   find(query: PackageQuery, call: FindCall): Promise<Packages>;
+  /** Has Nix begin to evaluate these, so that what is asked for next at this revision and system is found sooner. */
+  prepare(query: PackageQuery): void;
   /** Makes every store path of these packages be in the local store, building what is not. */
   realise(query: PackageQuery, attributes: readonly string[], call: NixCall): Promise<void>;
 }
@@ -58,16 +61,18 @@ export interface PackageFinder {
 export function packageFinder(world: {
   readonly store: BlobStore;
   readonly nix: Nix;
+  readonly ready?: ReadyNix | undefined;
   /** See `expressionsDigest`. */
   readonly expressions: string;
 }): PackageFinder {
-  const { store, nix, expressions } = world;
+  const { store, nix, ready, expressions } = world;
 
   const keyOf = ({ source, revision, system }: PackageQuery, attribute: string) =>
     packageKey({ expressions, source: source.identity, revision, system, attribute });
 
   function resolveAll(query: PackageQuery, attributes: readonly string[], call: NixCall) {
-    return resolve(nix, { source: query.source.at(query.revision), system: query.system, attributes }, call);
+    const { source, revision, system } = query;
+    return resolve(nix, { source: source.at(revision), system, attributes }, { ...call, ready });
   }
 
   /** Asks Nix about attributes, builds what is found, and records the answers. */
@@ -77,7 +82,7 @@ export function packageFinder(world: {
     call: FindCall,
   ): Promise<readonly (AttributeRecord | RefusedAttribute)[]> {
     // What it will be asked is known at the end of the evaluation, which leaves the other processors idle.
-    const closures = closureQuery(nix, call);
+    const closures = ready?.closureQuery(call) ?? closureQuery(nix, call);
     try {
       return await askWith(closures, query, missing, call);
     } finally {
@@ -182,6 +187,11 @@ export function packageFinder(world: {
       }
       const found = conclude(query, attributes, known, missing.size, keyOf);
       return found.kind === 'packages' ? { ...found, packages: await settlePaths(found.packages, call) } : found;
+    },
+
+    prepare(query) {
+      const { source, revision, system } = query;
+      if (source.isFixed) ready?.begin({ source: source.at(revision), system, attributes: attributesOf(query) });
     },
 
     async realise(query, attributes, call) {

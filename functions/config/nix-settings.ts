@@ -15,6 +15,8 @@ export interface NixSettings {
   readonly environment: Readonly<Record<string, string>>;
   /** Address space of one evaluation, in bytes. */
   readonly evaluationMemoryBytes: number;
+  /** Whether an evaluation waits for the next image that nobody has asked for. */
+  readonly evaluatesAhead: boolean;
   /** What a call of Nix that builds or fetches may take with all that it starts, where the system has control groups. */
   readonly processLimits: ProcessLimits;
   /** Whether an evaluation may build, and read what it built. */
@@ -41,6 +43,7 @@ export const nixVariables = z.object({
   NIX_BUILDER: text,
   NIX_TIMEOUT: z._default(wholeNumber(1, 86_400), 600),
   NIX_EVAL_MEMORY: z._default(wholeNumber(256, 1_048_576), 2048),
+  NIXERY_EVAL_AHEAD: z._default(oneOf(['on', 'off']), 'on'),
   NIXERY_BUILD_PROCESSES: z._default(wholeNumber(64, 1_000_000), 2048),
   NIXERY_BUILD_MEMORY_MB: z.optional(wholeNumber(64, 16_777_216)),
   NIX_IMPORT_FROM_DERIVATION: z._default(oneOf(['allow', 'refuse']), 'refuse'),
@@ -74,6 +77,7 @@ export function nixSettings(
     expressions: resolve(data.NIX_BUILDER ?? join(programFolder, 'nix')),
     timeoutMs: data.NIX_TIMEOUT * 1000,
     evaluationMemoryBytes: data.NIX_EVAL_MEMORY * 1024 * 1024,
+    evaluatesAhead: data.NIXERY_EVAL_AHEAD === 'on',
     processLimits: {
       processes: data.NIXERY_BUILD_PROCESSES,
       memoryBytes: data.NIXERY_BUILD_MEMORY_MB && data.NIXERY_BUILD_MEMORY_MB * 1024 * 1024,

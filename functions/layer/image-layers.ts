@@ -12,7 +12,7 @@ import { type LayerMembers, layerMembers, type PackedAhead, type PackingOptions 
 import type { LayerThreads } from './layer-threads.ts';
 import { createPacker } from './pack.ts';
 import { memberTarBytesOf, type PackedPath } from './packed-path.ts';
-import { joinedThenLargest } from './pack-order.ts';
+import { largestLayersFirst } from './pack-order.ts';
 import { type LayerPlanner, layerPlanner } from './plan.ts';
 import type { RecordedBlob } from './recorded-blob.ts';
 import { publishRootLayer } from './root-layer.ts';
@@ -138,8 +138,7 @@ export function createLayerMaker(into: {
     let rootLayer: Layer | undefined;
     await together<(stop: AbortSignal) => Promise<void>, unknown>(
       [
-        // What is joined has to wait for its last path, and goes on while the others are packed.
-        ...joinedThenLargest(groups, pathOf).map((group) => async (stop: AbortSignal) => {
+        ...largestLayersFirst(groups, pathOf).map((group) => async (stop: AbortSignal) => {
           made.set(group, await layerOf(group, stop));
         }),
         async (stop) => {

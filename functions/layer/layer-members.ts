@@ -3,7 +3,7 @@ import { unlessAborted } from '../storage/unless-aborted.ts';
 import { bytesInFlight, MAX_BYTES_IN_FLIGHT } from './bytes-in-flight.ts';
 import type { JoinedLayer } from './join.ts';
 import type { Packer } from './pack.ts';
-import { joinedThenLargest, largestFirst } from './pack-order.ts';
+import { largestLayersFirst, largestFirst } from './pack-order.ts';
 import type { OnDisk, PackedPath } from './packed-path.ts';
 import type { LayerPlanner } from './plan.ts';
 import type { RecordedBlob } from './recorded-blob.ts';
@@ -87,7 +87,7 @@ export function layerMembers({
       const pathOf = (path: StorePath): ClosurePath => byPath.get(path) as ClosurePath;
       const groups = new Map<string, Promise<PackedMembersAndLayer>>();
       const results = new Map<StorePath, Promise<RecordedBlob<PackedPath>>>();
-      for (const group of joinedThenLargest(planner.plan(closure), pathOf)) {
+      for (const group of largestLayersFirst(planner.plan(closure), pathOf)) {
         const packing = pack(group.map(pathOf), options);
         // Its failure is met by whoever asks for it, if anybody does.
         packing.catch(() => undefined);

@@ -1,4 +1,5 @@
-import { converse } from './conversation.ts';
+import { type Conversation, converse } from './conversation.ts';
+import { laterCall } from './later-call.ts';
 import type { Nix, NixCall } from './nix.ts';
 import { bytesOfNix32 } from './nix32.ts';
 import { ProcessError } from './process.ts';
@@ -22,13 +23,38 @@ export interface ClosureQuery {
  * Starts Nix, which takes ten times as long to start as to answer: who knows that there will be something to ask
  * starts it before. Who opens it closes it. What the call may take is counted from here.
  */
-export function closureQuery(nix: Nix, { signal, timeoutMs }: NixCall = {}): ClosureQuery {
-  const conversation = converse('nix-store', ['--serve'], {
+export function closureQuery(nix: Nix, call: NixCall = {}): ClosureQuery {
+  return queryOf(serve(nix, call));
+}
+
+/** The same, started before anybody asks: what the call that asks may take is counted from then. */
+export interface WaitingClosureQuery {
+  hasEnded(): boolean;
+  forCall(call: NixCall): ClosureQuery;
+  close(): Promise<void>;
+}
+
+export function waitingClosureQuery(nix: Nix): WaitingClosureQuery {
+  const later = laterCall();
+  const conversation = serve(nix, { signal: later.signal });
+  const query = queryOf(conversation);
+  return {
+    hasEnded: () => conversation.hasEnded(),
+    forCall: (call) => ({ ...query, closureOf: (paths) => later.during(call, () => query.closureOf(paths)) }),
+    close: () => query.close(),
+  };
+}
+
+function serve(nix: Nix, { signal, timeoutMs }: NixCall): Conversation {
+  return converse('nix-store', ['--serve'], {
     signal,
     ...(timeoutMs !== undefined && { timeoutMs }),
     env: nix.environment,
     user: nix.user,
   });
+}
+
+function queryOf(conversation: Conversation): ClosureQuery {
   const client = serveClient(conversation);
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => (closing ??= conversation.close());

@@ -11,6 +11,8 @@ export interface Conversation {
    * @throws ProcessError when it ends before
    */
   read(bytes: number): Promise<Buffer>;
+  /** Whether it can answer no more. */
+  hasEnded(): boolean;
   /** Says no more, and resolves when the program has ended, however. */
   close(): Promise<void>;
 }
@@ -33,9 +35,13 @@ export function converse(
   stderr.on('data', tail.add);
   // That it reads no more its end says.
   stdin.on('error', () => undefined);
+  let hasEnded = false;
   const ended = subprocess.then(
-    () => undefined,
+    () => {
+      hasEnded = true;
+    },
     (error: unknown) => {
+      hasEnded = true;
       throw processErrorOf(error, command, tail);
     },
   );
@@ -63,6 +69,7 @@ export function converse(
       held = all.subarray(bytes);
       return all.subarray(0, bytes);
     },
+    hasEnded: () => hasEnded,
     async close() {
       stdin.end();
       await printed.return?.();

@@ -2,20 +2,26 @@ import type { Nix, NixCall } from './nix.ts';
 import { run } from './process.ts';
 import type { NixSource } from './source.ts';
 
+export interface Evaluation {
+  /** In the folder of expressions. */
+  readonly file: string;
+  readonly source: NixSource;
+  /** Given to the expression as JSON. */
+  readonly request: object;
+  readonly flags?: readonly string[];
+  /** A folder that it may read, beside the expressions and the package set. */
+  readonly readable?: string;
+  /** Processor time that it may take, in whole seconds; without limit when absent. */
+  readonly processorSeconds?: number;
+}
+
 /**
  * Evaluates one of the expressions and gives what Nix prints.
  *
- * @param file in the folder of expressions; it gets the request as JSON
  * @throws ProcessError when Nix is not there, gives up, is stopped or takes too long
  */
-export function evaluate(
-  nix: Nix,
-  file: string,
-  source: NixSource,
-  request: object,
-  flags: readonly string[],
-  call: NixCall,
-): Promise<string> {
+export function evaluate(nix: Nix, evaluation: Evaluation, call: NixCall): Promise<string> {
+  const { file, source, request, flags = [], readable, processorSeconds } = evaluation;
   // Evaluation reads the expressions and the package set and nothing else, so that the revision is the whole truth.
   const confined = ['--option', 'restrict-eval', 'true', '-I', nix.expressions];
   const building = ['--option', 'allow-import-from-derivation', String(nix.importFromDerivation === 'allow')];
@@ -23,12 +29,20 @@ export function evaluate(
   const startsNothing = source.kind === 'folder' && nix.importFromDerivation !== 'allow';
   const cgroups = startsNothing ? undefined : nix.cgroups;
   const open = source.kind === 'folder' ? ['-I', source.path] : ['--option', 'allowed-uris', source.url];
+  const beside = readable === undefined ? [] : ['-I', readable];
   return run(
     'nix-instantiate',
     [
-      ...['--eval', '--read-write-mode', ...flags, ...confined, ...building, ...open, `${nix.expressions}/${file}`],
-      ...['--argstr', 'request', JSON.stringify(request)],
+      ...['--eval', '--read-write-mode', ...flags, ...confined, ...building, ...open, ...beside],
+      ...[`${nix.expressions}/${file}`, '--argstr', 'request', JSON.stringify(request)],
     ],
-    { ...call, env: nix.environment, user: nix.user, cgroups, memoryBytes: nix.evaluationMemoryBytes },
+    {
+      ...call,
+      env: nix.environment,
+      user: nix.user,
+      cgroups,
+      memoryBytes: nix.evaluationMemoryBytes,
+      processorSeconds,
+    },
   );
 }

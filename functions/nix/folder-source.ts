@@ -28,6 +28,7 @@ function plainFolder(path: string): PackageSource {
   return {
     description: path,
     isLocal: true,
+    isFixed: false,
     identity: { kind: 'folder' },
     async pin(reference) {
       const revision = await current();
@@ -54,6 +55,7 @@ function folderOfRevisions(path: string): PackageSource {
   return {
     description: path,
     isLocal: true,
+    isFixed: true,
     identity: { kind: 'folder' },
     peek(reference) {
       const revision = revisionOf(reference);

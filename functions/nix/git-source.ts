@@ -7,6 +7,7 @@ export function gitSource(url: string, options: GitOptions): PackageSource {
   return {
     description: remote.description,
     isLocal: false,
+    isFixed: true,
     identity: { kind: 'git', url: remote.description },
     async pin(reference, { signal } = {}) {
       const names = reference === LATEST ? ['HEAD'] : [`refs/heads/${reference}`, `refs/tags/${reference}`];
@@ -50,6 +51,7 @@ export function channelSource(channel: string, options: GitOptions, location = N
   return {
     description: `nixpkgs (${channel})`,
     isLocal: false,
+    isFixed: true,
     identity: { kind: 'nixpkgs', repository: remote.description },
     async pin(reference, { signal } = {}): Promise<Pin> {
       const wanted = reference === LATEST ? channel : reference;

@@ -42,14 +42,8 @@ export async function listPackages(
 
   async function ask(first: number, count: number) {
     evaluations++;
-    const json = await evaluate(
-      nix,
-      'list.nix',
-      source,
-      { source, system, first, count },
-      ['--strict', '--json'],
-      call,
-    );
+    const request = { source, system, first, count };
+    const json = await evaluate(nix, { file: 'list.nix', source, request, flags: ['--strict', '--json'] }, call);
     return listSchema.parse(JSON.parse(json));
   }
 

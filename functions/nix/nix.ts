@@ -1,6 +1,8 @@
+import type { System } from '../oci/platform.ts';
 import type { Cgroups } from './cgroups.ts';
 import type { ProcessUser } from './process-user.ts';
 import type { RunOptions } from './process.ts';
+import type { NixSource } from './source.ts';
 import type { BuildRoom } from './store-room.ts';
 
 /** What is known of a package as soon as it is evaluated. */
@@ -12,6 +14,13 @@ export interface NamedPackage {
   readonly name: string;
   /** Null where the package does not say. */
   readonly version: string | null;
+}
+
+/** Names of packages, to be resolved in one package set. */
+export interface ResolveRequest {
+  readonly source: NixSource;
+  readonly system: System;
+  readonly attributes: readonly string[];
 }
 
 /** How Nix is asked: the same for every call of one program. */

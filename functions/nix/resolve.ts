@@ -1,10 +1,9 @@
 import { z } from 'zod';
-import type { System } from '../oci/platform.ts';
 import { evaluate } from './evaluate.ts';
 import { nearMatches } from './near-matches.ts';
-import { type Nix, type NixCall, nixMessage } from './nix.ts';
+import { type Nix, type NixCall, nixMessage, type ResolveRequest } from './nix.ts';
 import { ProcessError } from './process.ts';
-import type { NixSource } from './source.ts';
+import type { ReadyNix } from './ready-nix.ts';
 import { storePathSchema } from './store-path.ts';
 
 const outputSchema = z.object({ name: z.string(), drvPath: storePathSchema, path: storePathSchema });
@@ -69,11 +68,10 @@ export interface RefusedAttribute {
   readonly message: string;
 }
 
-export interface ResolveRequest {
-  readonly source: NixSource;
-  readonly system: System;
-  readonly attributes: readonly string[];
-}
+export type ResolveCall = NixCall & {
+  /** Asked before an evaluation is begun. */
+  readonly ready?: Pick<ReadyNix, 'resolve'> | undefined;
+};
 
 /**
  * Resolves all names in one evaluation; the answers stand in the order of the names. Only when Nix gives up on the whole
@@ -81,7 +79,11 @@ export interface ResolveRequest {
  *
  * @throws ProcessError when Nix is not there, is stopped or takes too long, and whatever `nix.admit` throws
  */
-export async function resolve(nix: Nix, request: ResolveRequest, call: NixCall = {}): Promise<readonly Resolution[]> {
+export async function resolve(
+  nix: Nix,
+  request: ResolveRequest,
+  call: ResolveCall = {},
+): Promise<readonly Resolution[]> {
   const { room } = call;
   if (room === undefined) return resolveNames(nix, request, call);
   return room.keepingAll(async () => {
@@ -92,10 +94,10 @@ export async function resolve(nix: Nix, request: ResolveRequest, call: NixCall =
   });
 }
 
-async function resolveNames(nix: Nix, request: ResolveRequest, call: NixCall): Promise<readonly Resolution[]> {
+async function resolveNames(nix: Nix, request: ResolveRequest, call: ResolveCall): Promise<readonly Resolution[]> {
   let evaluated: readonly Evaluated[];
   try {
-    const json = await evaluate(nix, 'resolve.nix', request.source, request, ['--strict', '--json'], call);
+    const json = (await call.ready?.resolve(request, call)) ?? (await evaluateNames(nix, request, call));
     evaluated = evaluationSchema.parse(JSON.parse(json)).attributes;
   } catch (error) {
     if (!(error instanceof ProcessError) || error.failure !== 'exit') throw error;
@@ -112,6 +114,11 @@ async function resolveNames(nix: Nix, request: ResolveRequest, call: NixCall): P
   for (const one of evaluated) resolutions.push(await conclude(nix, request, one, call));
   nix.admit?.(resolutions.filter((one) => one.kind === 'found'));
   return resolutions;
+}
+
+function evaluateNames(nix: Nix, request: ResolveRequest, call: NixCall): Promise<string> {
+  const { source } = request;
+  return evaluate(nix, { file: 'resolve.nix', source, request, flags: ['--strict', '--json'] }, call);
 }
 
 async function conclude(nix: Nix, request: ResolveRequest, one: Evaluated, call: NixCall): Promise<Resolution> {
@@ -139,7 +146,7 @@ async function conclude(nix: Nix, request: ResolveRequest, one: Evaluated, call:
     case 'failed': {
       const { source, system } = request;
       try {
-        await evaluate(nix, 'explain.nix', source, { source, system, path: one.path }, [], call);
+        await evaluate(nix, { file: 'explain.nix', source, request: { source, system, path: one.path } }, call);
       } catch (error) {
         if (error instanceof ProcessError && error.failure === 'exit') return evaluationFailed(nix, attribute, error);
         throw error;

@@ -31,7 +31,7 @@ export interface ServeClient {
 }
 
 /** Begins to talk; what is wrong with the other side the first question says. */
-export function serveClient(nix: Conversation): ServeClient {
+export function serveClient(nix: Pick<Conversation, 'write' | 'read'>): ServeClient {
   async function number(): Promise<number> {
     const value = (await nix.read(WORD_BYTES)).readBigUInt64LE();
     if (value > Number.MAX_SAFE_INTEGER) throw new Error(`nix-store --serve says ${value}, and a number was to come`);

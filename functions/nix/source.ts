@@ -16,6 +16,8 @@ export interface PackageSource {
   readonly description: string;
   /** Looking a reference up costs no network: it is done at every pull. */
   readonly isLocal: boolean;
+  /** What lies at a revision can never be something else, so that it may be read before it is asked for. */
+  readonly isFixed: boolean;
   /** What distinguishes this source in keys, beside the revision. */
   readonly identity: Readonly<Record<string, string>>;
   /**

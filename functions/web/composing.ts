@@ -1,6 +1,7 @@
 import type { PackageIndex } from '../builder/package-index.ts';
 import type { IndexedPackage } from '../builder/package-search.ts';
 import { parseTag } from '../oci/reference.ts';
+import { DEFAULT_SYSTEM } from '../builder/image-request.ts';
 import type { System } from '../oci/platform.ts';
 import type { IoOptions } from '../storage/blob-store.ts';
 import { checkName, type CheckedName } from './check-name.ts';
@@ -76,5 +77,3 @@ export function composing({ indexes, policy }: Pick<PageWorld, 'indexes' | 'poli
   };
   return composed;
 }
-
-const DEFAULT_SYSTEM: System = 'x86_64-linux';

@@ -21,6 +21,7 @@ const source: PackageSource = {
   description: 'fake',
   identity: { kind: 'fake' },
   isLocal: true,
+  isFixed: true,
   pin: (reference) =>
     Promise.resolve(
       reference === 'latest' ? { kind: 'pinned', revision } : { kind: 'unknown', message: `no ${reference}` },

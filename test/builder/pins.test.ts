@@ -11,6 +11,7 @@ function fakeSource(isLocal = false) {
     description: 'fake',
     identity: { kind: 'fake' },
     isLocal,
+    isFixed: true,
     pin: async () => {
       world.asked++;
       await Promise.resolve();

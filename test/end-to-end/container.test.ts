@@ -78,6 +78,16 @@ const overBucket = (bucket: BucketDouble, more: Record<string, string> = {}) => 
 const made = async (container: ServiceContainer) =>
   (await container.log()).filter(({ message }) => message === 'image made');
 
+/** The folder of the evaluation that waits in the container: of another one than before. */
+async function waitingEvaluation(container: ServiceContainer, before?: string): Promise<string> {
+  for (let round = 0; round < 100; round++) {
+    const folder = /^nixery-ahead-\w+$/m.exec(await container.exec('ls', '/tmp'))?.[0];
+    if (folder !== undefined && folder !== before) return folder;
+    await sleep(100);
+  }
+  throw new Error('no evaluation waits');
+}
+
 /** A derivation that makes something below its `bin`. */
 const packageOf = (name: string, script: string) => `${name} = derivation {
   name = "${name}";
@@ -173,9 +183,18 @@ describe('the service in a container with an empty, small store', () => {
     const command = ['--rm', '--network=none'];
     assert.match(await engine.docker('run', ...command, `${first.host}/shell/git`, 'git', '--version'), /git version/);
     assert.equal((await made(first)).length, 1);
+    // An evaluation waits for the next image, as Nix's user, with Debian's newer Nix, and answers.
+    const before = await waitingEvaluation(first);
+    const { status, body } = await pull(first.origin, '/v2/jq/manifests/latest');
+    assert.equal(status, 200, body.toString());
+    assert.notEqual(await waitingEvaluation(first, before), before);
+    assert.deepEqual(
+      (await first.log()).filter(({ message }) => String(message).includes('cannot be begun')),
+      [],
+    );
     await first.kill();
 
-    await using second = await startContainer(engine, IMAGE, overBucket(bucket));
+    await using second = await startContainer(engine, IMAGE, overBucket(bucket, { NIXERY_EVAL_AHEAD: 'off' }));
     assert.match(await engine.docker('run', ...command, `${second.host}/shell/git`, 'git', '--version'), /git version/);
     assert.deepEqual(await made(second), []);
     // Nix was not even started.

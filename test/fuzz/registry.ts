@@ -44,6 +44,7 @@ const source: PackageSource = {
   description: 'made up',
   identity: { kind: 'made-up' },
   isLocal: true,
+  isFixed: true,
   pin: (reference) =>
     Promise.resolve(
       ['latest', REVISION].includes(reference)

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { closureOf, closureQuery } from '../../functions/nix/closure.ts';
+import { closureOf, closureQuery, waitingClosureQuery } from '../../functions/nix/closure.ts';
 import { bytesOfNix32 } from '../../functions/nix/nix32.ts';
 import { ProcessError, run } from '../../functions/nix/process.ts';
 import { serveClient } from '../../functions/nix/serve-protocol.ts';
 import { parseStorePath, type StorePath } from '../../functions/nix/store-path.ts';
+import { temporaryFolder } from '../layer/fixture.ts';
 import { nix } from '../support/nix.ts';
 
 const inNix = (...args: readonly string[]) => run('nix-store', args, { env: nix.environment });
@@ -18,6 +21,13 @@ async function storedPath(name: string): Promise<StorePath> {
   const path = parseStorePath(JSON.parse(text) as string);
   assert.ok(path !== undefined, text);
   return path;
+}
+
+/** A PATH with a `nix-store` that never answers. */
+function slowNix(): string {
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, 'nix-store'), '#!/bin/sh\nexec sleep 60\n', { mode: 0o755 });
+  return `${folder}:${nix.environment['PATH'] ?? ''}`;
 }
 
 describe('the closure of store paths', () => {
@@ -53,6 +63,28 @@ describe('the closure of store paths', () => {
     await assert.rejects(never.closureOf([path]));
     assert.equal((await asked.closureOf([path]))?.length, 1);
     await asked.close();
+  });
+
+  it('may be asked of a process that was there before the call', async () => {
+    const path = await storedPath('alone');
+    const waiting = waitingClosureQuery(nix);
+    assert.equal(waiting.hasEnded(), false);
+    const query = waiting.forCall({ timeoutMs: 60_000 });
+    assert.equal((await query.closureOf([path]))?.length, 1);
+    await query.close();
+    assert.equal(waiting.hasEnded(), true);
+  });
+
+  it('ends such a process with the call, or when that took too long', async () => {
+    const path = await storedPath('alone');
+    const aborted = waitingClosureQuery(nix);
+    await assert.rejects(aborted.forCall({ signal: AbortSignal.abort() }).closureOf([path]), { failure: 'aborted' });
+    const slow = waitingClosureQuery({ ...nix, environment: { ...nix.environment, PATH: slowNix() } });
+    await assert.rejects(slow.forCall({ timeoutMs: 200 }).closureOf([path]), { failure: 'timeout' });
+    for (const one of [aborted, slow]) {
+      await one.close();
+      assert.equal(one.hasEnded(), true);
+    }
   });
 
   it('is not to be had without Nix', async () => {
@@ -98,7 +130,6 @@ describe('what nix-store --serve says', () => {
     return serveClient({
       write: () => undefined,
       read: (bytes) => Promise.resolve(said.subarray(at, (at += bytes))),
-      close: () => Promise.resolve(),
     });
   }
 

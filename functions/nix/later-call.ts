@@ -1,0 +1,41 @@
+import type { NixCall } from './nix.ts';
+import { ProcessError } from './process.ts';
+
+/** What a process that was started before its call is to be ended by. */
+export interface LaterCall {
+  /** Given to the process when it is started. */
+  readonly signal: AbortSignal;
+  end(): void;
+  /**
+   * Does what the call wants of the process, which is ended when the call is aborted or has taken too long.
+   *
+   * @throws what `work` throws; ProcessError of the kind that the call's own process would have failed with
+   */
+  during<T>(call: Pick<NixCall, 'signal' | 'timeoutMs'>, work: () => Promise<T>): Promise<T>;
+}
+
+export function laterCall(): LaterCall {
+  const ending = new AbortController();
+  const end = (): void => {
+    ending.abort();
+  };
+  return {
+    signal: ending.signal,
+    end,
+    async during({ signal, timeoutMs }, work) {
+      const deadline = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs);
+      const stop = AbortSignal.any([signal, deadline].filter((one) => one !== undefined));
+      stop.addEventListener('abort', end);
+      if (stop.aborted) end();
+      try {
+        return await work();
+      } catch (error) {
+        const isLate = deadline?.aborted === true && signal?.aborted !== true;
+        if (!isLate || !(error instanceof ProcessError) || error.failure !== 'aborted') throw error;
+        throw new ProcessError('timeout', error.command, error.logTail);
+      } finally {
+        stop.removeEventListener('abort', end);
+      }
+    },
+  };
+}
