@@ -39,6 +39,8 @@ const HOUR_MS = 60 * 60 * 1000;
 
 /** From `ready` to the start of the threads that make layers. */
 const WARM_UP_AFTER_MS = 300;
+/** From there, and what is loaded then, to an evaluation for the first image. */
+const PREPARE_AFTER_MS = 1_000;
 
 function packageSource({ packages, nix }: Config): PackageSource | Promise<PackageSource> {
   switch (packages.kind) {
@@ -92,8 +94,8 @@ export async function composeRegistry(
       : undefined;
   const cgroups = await composeCgroups(config.nix, log);
   const nix = { ...config.nix, cgroups, admit: policy && admitBy(policy, ALWAYS) };
-  const waiting = config.nix.evaluatesAhead ? readyNix(nix, { log, timeoutMs: config.nix.timeoutMs }) : undefined;
-  const packages = packageFinder({ store, nix, ready: waiting, expressions });
+  const readied = config.nix.evaluatesAhead ? readyNix(nix, { log, timeoutMs: config.nix.timeoutMs }) : undefined;
+  const packages = packageFinder({ store, nix, ready: readied, expressions });
   const held = leases({ store, log });
   const room = await composeRoom(config.nix, log);
   // After all that may end this process.
@@ -165,16 +167,18 @@ export async function composeRegistry(
       await sleep(WARM_UP_AFTER_MS, undefined, { ref: false });
       await threads.warmUp();
       await watch.load();
-      // Last, since an instance that serves what is known never needs it. Of a remote source nothing is fetched before
-      // somebody asks.
-      if (latest?.kind === 'pinned') {
+      // Last, since an instance that serves what is known never needs it. Where an image is being made, the next evaluation
+      // is begun after that. Of a remote source nothing is fetched before somebody asks.
+      await sleep(PREPARE_AFTER_MS, undefined, { ref: false });
+      const { waiting, running } = watched.counts();
+      if (latest?.kind === 'pinned' && waiting + running === 0) {
         const { revision } = latest;
         packages.prepare({ source, revision, system: DEFAULT_SYSTEM, attributes: SHELL, always: ALWAYS });
       }
     },
     async stop() {
       ready.stop();
-      await Promise.all([images.stop(), indexes.stop(), threads.settled(), waiting?.stop()]);
+      await Promise.all([images.stop(), indexes.stop(), threads.settled(), readied?.stop()]);
       await cgroups?.close();
       await watch.stop();
     },

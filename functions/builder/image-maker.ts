@@ -32,6 +32,9 @@ export const ALWAYS: readonly string[] = ['cacert', 'iana-etc'];
 /** nixpkgs' priority of a package that names none (`lib.meta.defaultPriority`). */
 const DEFAULT_PRIORITY = 5;
 
+/** From an image to what is prepared for the next one. */
+const PREPARE_AFTER_MS = 1_000;
+
 /** Keys of images in memory. */
 const MAX_REMEMBERED_KEYS = 2_000;
 
@@ -123,6 +126,13 @@ export function imageMaker(into: {
     }
   }
 
+  /** Who asked for an image gets its layers before something is prepared for the next one. */
+  function prepareLater(query: PackageQuery): void {
+    setTimeout(() => {
+      finder.prepare(query);
+    }, PREPARE_AFTER_MS).unref();
+  }
+
   /** What is known of the packages says that they are not to be had: then nothing of the others is built. */
   async function denialOf(order: ImageOrder, { signal }: NixCall): Promise<PackagesDenied | undefined> {
     if (policy === undefined) return undefined;
@@ -210,7 +220,7 @@ export function imageMaker(into: {
         // What was begun and nobody needs.
         over.abort();
         await begun?.ended();
-        if (next) finder.prepare(next);
+        if (next) prepareLater(next);
       }
     },
   };
