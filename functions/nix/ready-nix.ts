@@ -45,19 +45,24 @@ export function readyNix(
     evaluation = undefined;
     return taken;
   }
-  async function endEvaluation(): Promise<void> {
-    await (await takeEvaluation())?.end();
+  /** Not waited for by who begins another: Nix may take seconds to end. */
+  const ending = new Set<Promise<void>>();
+  function endEvaluation(): void {
+    const taken = takeEvaluation();
+    if (taken === undefined) return;
+    const end = taken.then((one) => one?.end()).finally(() => ending.delete(end));
+    ending.add(end);
   }
 
   function beginEvaluation(request: ResolveRequest): void {
     const fits = keyOf(request);
     if (evaluation?.fits === fits) return;
-    const waiting = endEvaluation()
-      .then(() => waitingEvaluation(nix, request, { processorSeconds: Math.ceil(timeoutMs / 1000), failed }))
-      .catch((error: unknown) => {
-        failed(error);
-        return undefined;
-      });
+    endEvaluation();
+    const processorSeconds = Math.ceil(timeoutMs / 1000);
+    const waiting = waitingEvaluation(nix, request, { processorSeconds, failed }).catch((error: unknown) => {
+      failed(error);
+      return undefined;
+    });
     evaluation = { fits, waiting };
 
     function failed(error: unknown): void {
@@ -84,9 +89,10 @@ export function readyNix(
     },
     async stop() {
       isStopped = true;
-      const ending = query?.close();
+      endEvaluation();
+      const closing = query?.close();
       query = undefined;
-      await Promise.all([ending, endEvaluation()]);
+      await Promise.all([closing, ...ending]);
     },
   };
 }

@@ -92,8 +92,16 @@ export async function waitingEvaluation(
         hear = call.onStderr;
       }
       return later.during(call, async () => {
-        await writeFile(asked, JSON.stringify(names));
-        return (await goOn()) ? printed : undefined;
+        try {
+          await writeFile(asked, JSON.stringify(names));
+        } catch (error) {
+          // The folder goes with the evaluation. Where it cannot be written, another evaluation has no need of it.
+          if (!hasEnded) failed(error);
+          later.end();
+          return undefined;
+        }
+        // What was ended by the call says so, and another evaluation would be late as well.
+        return (await goOn()) || later.signal.aborted ? printed : undefined;
       });
     },
     async end() {

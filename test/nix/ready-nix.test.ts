@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { afterEach, describe, it } from 'node:test';
 import { join } from 'node:path';
@@ -165,6 +165,35 @@ describe('an evaluation that was begun before anybody asks', () => {
       failsAs('aborted'),
     );
     assert.deepEqual(warnings, []);
+  });
+
+  it('is as late as its call, where that is asked too early', async () => {
+    const ready = start();
+    const request = { ...ofSource('counts'), source: hostile };
+    ready.begin(request);
+    const asked = ready.resolve({ ...request, attributes: ['harmless'] }, { timeoutMs: 300 });
+    await assert.rejects(asked, { failure: 'timeout' });
+  });
+
+  it('lets another be begun at once, however long the one before takes to end', async () => {
+    const ready = start();
+    ready.begin({ ...ofSource('counts'), source: hostile });
+    await until(() => waiting().length === 1);
+    ready.begin(ofSource('greet'));
+    const startedMs = performance.now();
+    await resolved(ready, ofSource('greet'));
+    assert.ok(performance.now() - startedMs < 4_000, `${performance.now() - startedMs} ms`);
+  });
+
+  it('is done without where the names cannot be written', async () => {
+    const ready = start();
+    ready.begin(ofSource('greet'));
+    await until(() => waiting().length === 1);
+    const [folder = ''] = ownFolders();
+    rmSync(join(tmpdir(), folder, 'asked.json'));
+    mkdirSync(join(tmpdir(), folder, 'asked.json'));
+    assert.equal(await ready.resolve(ofSource('greet'), {}), undefined);
+    assert.equal(warnings.length, 1);
   });
 
   it('is begun no more once it was stopped', async () => {
