@@ -27,7 +27,7 @@ import type { Log } from './log.ts';
 import { expressionsDigest } from './nix/expressions.ts';
 import { folderSource } from './nix/folder-source.ts';
 import { channelSource, gitSource } from './nix/git-source.ts';
-import { readyNix } from './nix/ready-nix.ts';
+import { nixAhead } from './nix/nix-ahead.ts';
 import { LATEST, type PackageSource } from './nix/source.ts';
 import { readiness } from './registry/readiness.ts';
 import { registry } from './registry/registry.ts';
@@ -94,15 +94,17 @@ export async function composeRegistry(
       : undefined;
   const cgroups = await composeCgroups(config.nix, log);
   const nix = { ...config.nix, cgroups, admit: policy && admitBy(policy, ALWAYS) };
-  const readied = config.nix.evaluatesAhead ? readyNix(nix, { log, timeoutMs: config.nix.timeoutMs }) : undefined;
-  const packages = packageFinder({ store, nix, ready: readied, expressions });
+  const { timeoutMs, evaluatesAhead, storeLimitBytes } = config.nix;
+  const isStoreSmall = storeLimitBytes !== undefined;
+  const ahead = evaluatesAhead ? nixAhead(nix, { log, timeoutMs, isStoreSmall }) : undefined;
+  const packages = packageFinder({ store, nix, ahead, expressions });
   const held = leases({ store, log });
-  const room = await composeRoom(config.nix, log);
+  const room = await composeRoom(config.nix, { log, beforeCollecting: async () => ahead?.end() });
   // After all that may end this process.
   const threads = sharedLayerThreads(compressor.name);
   const maker = imageMaker({ store, known, compressor, threads, packages, leases: held, policy, planner });
   const { pinForMs, maxQueue, maxBuilds = availableParallelism() } = config.builder;
-  const limits = { timeoutMs: config.nix.timeoutMs, maxBuilds, maxQueue, pinForMs };
+  const limits = { timeoutMs, maxBuilds, maxQueue, pinForMs };
   const watch = composeWatch(config, { log, store, counts: () => watched.counts() });
   const watched = builds({
     shared: sharedBuilds(store),
@@ -178,7 +180,7 @@ export async function composeRegistry(
     },
     async stop() {
       ready.stop();
-      await Promise.all([images.stop(), indexes.stop(), threads.settled(), readied?.stop()]);
+      await Promise.all([images.stop(), indexes.stop(), threads.settled(), ahead?.stop()]);
       await cgroups?.close();
       await watch.stop();
     },

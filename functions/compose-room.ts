@@ -12,16 +12,23 @@ const ROOTS = '/nix/var/nix/gcroots/nixery-run';
 /**
  * The room of a Nix store that has a limit; undefined where it has none. No two servers share such a store.
  *
+ * @param world.beforeCollecting gives up what could be garbage
  * @throws StoreSpaceError when it is not on a file system of its own
  */
-export async function composeRoom(nix: NixSettings, log: Log): Promise<StoreRoom | undefined> {
+export async function composeRoom(
+  nix: NixSettings,
+  { log, beforeCollecting }: { readonly log: Log; readonly beforeCollecting: () => Promise<void> },
+): Promise<StoreRoom | undefined> {
   const { storeLimitBytes: limitBytes } = nix;
   if (limitBytes === undefined) return undefined;
   await checkOwnFileSystem(VOLUME);
   return storeRoom({
     measure: () => measureStore(VOLUME),
     roots: await garbageRoots(ROOTS),
-    collect: (maxFreedBytes) => collectGarbage(nix, maxFreedBytes),
+    async collect(maxFreedBytes) {
+      await beforeCollecting();
+      await collectGarbage(nix, maxFreedBytes);
+    },
     limitBytes,
     log,
   });

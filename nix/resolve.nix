@@ -3,7 +3,7 @@
 #   request   JSON: { "source": (see load.nix), "system": "...", "attributes": ["git", ...] }
 #             With "ahead": { "attributes": [...], "gate": "/...", "asked": "/..." } instead of "attributes", the evaluation
 #             is begun before anybody asks: it evaluates ahead.attributes, of which it tells nothing, waits until somebody
-#             opens the FIFO `gate` to write, and takes the attributes from the JSON in the file `asked`.
+#             opens the FIFO `gate` to write (it traces that it waits), and takes the attributes from the JSON in the file `asked`.
 #
 # Gives (with --eval --strict --json) a versioned record:
 #
@@ -45,6 +45,7 @@ let
     split
     stringLength
     substring
+    trace
     tryEval
     typeOf
     ;
@@ -284,7 +285,7 @@ let
   awaited =
     { attributes, gate, asked }:
     deepSeq (resolveAll attributes) (
-      seq (readFile (/. + gate)) (fromJSON (readFile (/. + asked)))
+      seq (trace "waits for names" (readFile (/. + gate))) (fromJSON (readFile (/. + asked)))
     );
 in
 {

@@ -2,6 +2,7 @@ import { type ClosureQuery, closureOf } from '../nix/closure.ts';
 import type { Nix, NixCall } from '../nix/nix.ts';
 import { realise } from '../nix/realise.ts';
 import type { FoundPackage } from '../nix/resolve.ts';
+import { StorePathMissingError } from '../layer/tree.ts';
 import type { ClosurePath } from '../nix/store-path.ts';
 import { listOutputs, type ReadTrees } from './package-listing.ts';
 import { type PackageRecord, packageRecord } from './package-record.ts';
@@ -10,6 +11,8 @@ import { reachable } from './reachable.ts';
 export type FindCall = NixCall & {
   /** Called when there is something that Nix has to be asked about. */
   readonly whenAsked?: (() => void) | undefined;
+  /** Called when it has answered, whatever. */
+  readonly whenAnswered?: (() => void) | undefined;
   /**
    * Called with the closure of what had to be evaluated, whole on this machine, before anything of it is read, and with the
    * trees of it, which are added as they are read.
@@ -32,16 +35,22 @@ export async function describePackages(
   if (found.length === 0) return [];
   const outputs = found.flatMap((one) => one.outputs);
   const paths = [...new Set(outputs.map((output) => output.path))];
-  let closure = await query.closureOf(paths);
-  if (closure === undefined) {
+  async function built(): Promise<readonly ClosurePath[]> {
     await realise(nix, outputs, call);
-    closure = await closureOf(nix, paths, call);
+    const closure = await closureOf(nix, paths, call);
     if (closure === undefined) throw new Error(`Nix built ${paths.join(', ')} and does not have it`);
+    return closure;
   }
+  let closure = (await query.closureOf(paths)) ?? (await built());
   const trees: ReadTrees = new Map();
   // Reading takes this thread for a while: others begin to pack before.
   await call.whenClosure?.(closure, trees);
-  const listings = await listOutputs(found, trees);
+  const listings = await listOutputs(found, trees).catch(async (error: unknown) => {
+    if (!(error instanceof StorePathMissingError)) throw error;
+    // Somebody has collected it since.
+    closure = await built();
+    return listOutputs(found, trees);
+  });
   const byPath = new Map(closure.map((one) => [one.path, one]));
   return listings.map(({ one, own, propagated, trees }) =>
     packageRecord({

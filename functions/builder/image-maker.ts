@@ -6,7 +6,7 @@ import type { PackedAhead } from '../layer/layer-members.ts';
 import type { LayerThreads } from '../layer/layer-threads.ts';
 import { type LayerPlanner, layerPlanner } from '../layer/plan.ts';
 import type { RootDirectory } from '../layer/root-node.ts';
-import { ROOT_LAYER_VERSION, rootTree } from '../layer/root-tree.ts';
+import { ROOT_LAYER_VERSION } from '../layer/root-tree.ts';
 import { entriesOf, StorePathMissingError, type Tree } from '../layer/tree.ts';
 import type { NixCall } from '../nix/nix.ts';
 import type { PackageSource } from '../nix/source.ts';
@@ -17,6 +17,7 @@ import type { Leases } from '../storage/leases.ts';
 import { findRecord } from '../storage/record.ts';
 import type { ImageRecord } from './image.ts';
 import { imageKey } from './image-key.ts';
+import { rootOf } from './image-root.ts';
 import { type ImageRequest, SHELL } from './image-request.ts';
 import type { PackagesDenied, PackagesUnavailable } from './outcome.ts';
 import { nameWithoutVersion, type PackagePolicy, type PolicySubject, subjectOf } from './package-policy.ts';
@@ -28,9 +29,6 @@ import { imagePublisher } from './publish-image.ts';
 
 /** In every image where the package set has them: CA certificates, and the names of protocols and services. */
 export const ALWAYS: readonly string[] = ['cacert', 'iana-etc'];
-
-/** nixpkgs' priority of a package that names none (`lib.meta.defaultPriority`). */
-const DEFAULT_PRIORITY = 5;
 
 /** From an image to what is prepared for the next one. */
 const PREPARE_AFTER_MS = 1_000;
@@ -147,19 +145,17 @@ export function imageMaker(into: {
     return message === undefined ? undefined : { kind: 'denied', message };
   }
 
-  /**
-   * @param meanwhile.whenAsked is told when Nix is asked
-   * @param meanwhile.packAhead begins what a closure needs while the rest is found out
-   */
+  /** @param meanwhile.packAhead begins what a closure needs while the rest is found out */
   async function make(
     order: ImageOrder,
     call: NixCall,
-    meanwhile: {
-      readonly whenAsked: () => void;
+    {
+      packAhead,
+      ...told
+    }: Pick<FindCall, 'whenAsked' | 'whenAnswered'> & {
       readonly packAhead: (closure: readonly ClosurePath[], trees: ReadTrees) => PackedAhead;
     },
   ): ReturnType<ImageMaker['make']> {
-    const { whenAsked, packAhead } = meanwhile;
     const denied = await denialOf(order, call);
     if (denied !== undefined) return denied;
     let ahead: PackedAhead | undefined;
@@ -167,7 +163,7 @@ export function imageMaker(into: {
       await call.room?.hold(closure.map(({ path }) => path));
       ahead = packAhead(closure, trees);
     };
-    const found = await finder.find(queryOf(order), { ...call, whenAsked, whenClosure });
+    const found = await finder.find(queryOf(order), { ...call, ...told, whenClosure });
     if (found.kind !== 'packages') return found;
     const refusal = policy?.refusal(subjectsOf(order.request, found.packages));
     if (refusal !== undefined) return { kind: 'denied', message: refusal };
@@ -207,9 +203,11 @@ export function imageMaker(into: {
       try {
         return await make(order, call, {
           whenAsked() {
-            next = { ...queryOf(order), attributes: SHELL };
             // While Nix works, the threads that will pack get ready. What is wrong with them packing will say.
             threads?.warmUp().catch(() => undefined);
+          },
+          whenAnswered() {
+            next = { ...queryOf(order), attributes: SHELL };
           },
           packAhead(closure, trees) {
             begun = layerMaker.packAhead(closure, { signal, treeOf: (path) => handedOn(trees.get(path)) });
@@ -231,22 +229,6 @@ const MAX_ENTRIES_HANDED_ON = 4_000;
 
 function handedOn(tree: Tree | undefined): Tree | undefined {
   return tree !== undefined && entriesOf(tree, MAX_ENTRIES_HANDED_ON) < MAX_ENTRIES_HANDED_ON ? tree : undefined;
-}
-
-/** The image's root: what was asked for, in the order of the names, before what that propagates. */
-function rootOf(packages: readonly KnownPackage[]): RootDirectory {
-  const records = packages.map(({ record }) => record).sort((a, b) => (a.attributePath < b.attributePath ? -1 : 1));
-  const linked = (trees: Readonly<Record<StorePath, Tree>>, path: StorePath) => {
-    const tree = trees[path];
-    if (tree === undefined) throw new Error(`a package record has no listing of ${path}`);
-    return { path, tree };
-  };
-  return rootTree({
-    requested: records.flatMap(({ outputs, priority, trees }) =>
-      outputs.map((path) => ({ ...linked(trees, path), priority: priority ?? DEFAULT_PRIORITY })),
-    ),
-    propagated: records.flatMap(({ propagated, trees }) => propagated.map((path) => linked(trees, path))),
-  }).root;
 }
 
 function unionOf(packages: readonly KnownPackage[]): ClosurePath[] {

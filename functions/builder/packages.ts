@@ -1,8 +1,8 @@
 import { type ClosureQuery, closureQuery } from '../nix/closure.ts';
 import type { Nix, NixCall } from '../nix/nix.ts';
-import type { ReadyNix } from '../nix/ready-nix.ts';
+import type { NixAhead } from '../nix/nix-ahead.ts';
 import { realise } from '../nix/realise.ts';
-import { type RefusedAttribute, resolve } from '../nix/resolve.ts';
+import { type RefusedAttribute, resolve, type ResolveCall } from '../nix/resolve.ts';
 import type { PackageSource } from '../nix/source.ts';
 import type { System } from '../oci/platform.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
@@ -61,18 +61,18 @@ export interface PackageFinder {
 export function packageFinder(world: {
   readonly store: BlobStore;
   readonly nix: Nix;
-  readonly ready?: ReadyNix | undefined;
+  readonly ahead?: NixAhead | undefined;
   /** See `expressionsDigest`. */
   readonly expressions: string;
 }): PackageFinder {
-  const { store, nix, ready, expressions } = world;
+  const { store, nix, ahead, expressions } = world;
 
   const keyOf = ({ source, revision, system }: PackageQuery, attribute: string) =>
     packageKey({ expressions, source: source.identity, revision, system, attribute });
 
-  function resolveAll(query: PackageQuery, attributes: readonly string[], call: NixCall) {
+  function resolveAll(query: PackageQuery, attributes: readonly string[], call: ResolveCall) {
     const { source, revision, system } = query;
-    return resolve(nix, { source: source.at(revision), system, attributes }, { ...call, ready });
+    return resolve(nix, { source: source.at(revision), system, attributes }, call);
   }
 
   /** Asks Nix about attributes, builds what is found, and records the answers. */
@@ -82,7 +82,7 @@ export function packageFinder(world: {
     call: FindCall,
   ): Promise<readonly (AttributeRecord | RefusedAttribute)[]> {
     // What it will be asked is known at the end of the evaluation, which leaves the other processors idle.
-    const closures = ready?.closureQuery(call) ?? closureQuery(nix, call);
+    const closures = ahead?.closureQuery(call) ?? closureQuery(nix, call);
     try {
       return await askWith(closures, query, missing, call);
     } finally {
@@ -96,10 +96,16 @@ export function packageFinder(world: {
     missing: ReadonlyMap<string, FoundRecord<AttributeRecord>>,
     call: FindCall,
   ): Promise<readonly (AttributeRecord | RefusedAttribute)[]> {
-    const resolutions = await resolveAll(query, [...missing.keys()], call).catch(async (error: unknown) => {
-      if (error instanceof PackageDeniedError) await nameDenied(query, missing, error, call);
-      throw error;
-    });
+    const resolutions = await resolveAll(query, [...missing.keys()], { ...call, ahead }).catch(
+      async (error: unknown) => {
+        if (error instanceof PackageDeniedError) {
+          call.whenAnswered?.();
+          await nameDenied(query, missing, error, call);
+        }
+        throw error;
+      },
+    );
+    call.whenAnswered?.();
     await query.source.confirm(query.revision, { signal: call.signal });
 
     // Nothing is built for an image that cannot be made.
@@ -191,7 +197,7 @@ export function packageFinder(world: {
 
     prepare(query) {
       const { source, revision, system } = query;
-      if (source.isFixed) ready?.begin({ source: source.at(revision), system, attributes: attributesOf(query) });
+      if (source.isFixed) ahead?.begin({ source: source.at(revision), system, attributes: attributesOf(query) });
     },
 
     async realise(query, attributes, call) {

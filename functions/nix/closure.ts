@@ -27,7 +27,7 @@ export function closureQuery(nix: Nix, call: NixCall = {}): ClosureQuery {
   return queryOf(serve(nix, call));
 }
 
-/** The same, started before anybody asks: what the call that asks may take is counted from then. */
+/** The same, started before anybody asks. What a call may take is counted from its question. */
 export interface WaitingClosureQuery {
   hasEnded(): boolean;
   forCall(call: NixCall): ClosureQuery;
@@ -38,10 +38,26 @@ export function waitingClosureQuery(nix: Nix): WaitingClosureQuery {
   const later = laterCall();
   const conversation = serve(nix, { signal: later.signal });
   const query = queryOf(conversation);
+  function close(): Promise<void> {
+    // Nobody's deadline ends one that does not end by itself.
+    later.end();
+    return query.close();
+  }
   return {
     hasEnded: () => conversation.hasEnded(),
-    forCall: (call) => ({ ...query, closureOf: (paths) => later.during(call, () => query.closureOf(paths)) }),
-    close: () => query.close(),
+    forCall: (call) => ({
+      async closureOf(paths) {
+        try {
+          return await later.during(call, () => query.closureOf(paths));
+        } catch (error) {
+          if (!(error instanceof ProcessError) || error.failure !== 'exit') throw error;
+          // It broke while it waited, or after. Another knows whether something is wrong.
+          return closureOf(nix, paths, call);
+        }
+      },
+      close,
+    }),
+    close,
   };
 }
 

@@ -11,8 +11,6 @@ export interface Evaluation {
   readonly flags?: readonly string[];
   /** A folder that it may read, beside the expressions and the package set. */
   readonly readable?: string;
-  /** Processor time that it may take, in whole seconds; without limit when absent. */
-  readonly processorSeconds?: number;
 }
 
 /**
@@ -21,8 +19,8 @@ export interface Evaluation {
  * @throws ProcessError when Nix is not there, gives up, is stopped or takes too long
  */
 export function evaluate(nix: Nix, evaluation: Evaluation, call: NixCall): Promise<string> {
-  const { file, source, request, flags = [], readable, processorSeconds } = evaluation;
-  // Evaluation reads the expressions and the package set and nothing else, so that the revision is the whole truth.
+  const { file, source, request, flags = [], readable } = evaluation;
+  // Evaluation reads the expressions, the package set and what it is asked, so that the revision is the whole truth.
   const confined = ['--option', 'restrict-eval', 'true', '-I', nix.expressions];
   const building = ['--option', 'allow-import-from-derivation', String(nix.importFromDerivation === 'allow')];
   // What reads a folder and builds nothing starts nothing; to enter a group takes the kernel some 20 ms.
@@ -36,13 +34,6 @@ export function evaluate(nix: Nix, evaluation: Evaluation, call: NixCall): Promi
       ...['--eval', '--read-write-mode', ...flags, ...confined, ...building, ...open, ...beside],
       ...[`${nix.expressions}/${file}`, '--argstr', 'request', JSON.stringify(request)],
     ],
-    {
-      ...call,
-      env: nix.environment,
-      user: nix.user,
-      cgroups,
-      memoryBytes: nix.evaluationMemoryBytes,
-      processorSeconds,
-    },
+    { ...call, env: nix.environment, user: nix.user, cgroups, memoryBytes: nix.evaluationMemoryBytes },
   );
 }

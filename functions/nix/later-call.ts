@@ -8,10 +8,11 @@ export interface LaterCall {
   end(): void;
   /**
    * Does what the call wants of the process, which is ended when the call is aborted or has taken too long.
+   * `stop` is aborted then.
    *
    * @throws what `work` throws; ProcessError of the kind that the call's own process would have failed with
    */
-  during<T>(call: Pick<NixCall, 'signal' | 'timeoutMs'>, work: () => Promise<T>): Promise<T>;
+  during<T>(call: Pick<NixCall, 'signal' | 'timeoutMs'>, work: (stop: AbortSignal) => Promise<T>): Promise<T>;
 }
 
 export function laterCall(): LaterCall {
@@ -23,12 +24,12 @@ export function laterCall(): LaterCall {
     signal: ending.signal,
     end,
     async during({ signal, timeoutMs }, work) {
-      const deadline = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs);
+      const deadline = timeoutMs === undefined ? undefined : AbortSignal.timeout(Math.max(1, Math.ceil(timeoutMs)));
       const stop = AbortSignal.any([signal, deadline].filter((one) => one !== undefined));
       stop.addEventListener('abort', end);
       if (stop.aborted) end();
       try {
-        return await work();
+        return await work(stop);
       } catch (error) {
         const isLate = deadline?.aborted === true && signal?.aborted !== true;
         if (!isLate || !(error instanceof ProcessError) || error.failure !== 'aborted') throw error;

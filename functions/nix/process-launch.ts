@@ -5,8 +5,6 @@ import { asUser, type ProcessUser } from './process-user.ts';
 export interface LaunchOptions {
   /** Address space that it may take, in bytes; without limit when absent. */
   readonly memoryBytes?: number | undefined;
-  /** Processor time that it may take, in whole seconds; without limit when absent. */
-  readonly processorSeconds?: number | undefined;
   /** Who it runs as; this process's own user when absent. */
   readonly user?: ProcessUser | undefined;
   /** Where it is held with all that it starts; in this process's own group when absent. */
@@ -26,21 +24,17 @@ const NICENESS = '10';
  * @see setpriv(1) of util-linux (2.33 or newer, `--pdeathsig`) and sched(7), "The autogroup feature"
  */
 export function launched(command: string, args: readonly string[], options: LaunchOptions): [string, string[]] {
-  const { memoryBytes, processorSeconds, user, cgroup } = options;
+  const { memoryBytes, user, cgroup } = options;
   const files = cgroup?.files ?? [];
-  const limits = [
-    ...(memoryBytes === undefined ? [] : [['v', Math.floor(memoryBytes / 1024)] as const]),
-    ...(processorSeconds === undefined ? [] : [['t', processorSeconds] as const]),
-  ];
   const script = [
     ...files.map(() => 'echo 0 >"$1"; shift'),
     // Where there are autogroups, a niceness counts within a session alone, and each process here gets its own.
     `{ echo ${NICENESS} >/proc/self/autogroup; } 2>/dev/null || :`,
-    ...limits.map(([limit]) => `ulimit -${limit} "$1"; shift`),
+    ...(memoryBytes === undefined ? [] : ['ulimit -v "$1"; shift']),
     'exec "$@"',
   ];
-  const given = [...files, ...limits.map(([, value]) => String(value))];
+  const limits = [...files, ...(memoryBytes === undefined ? [] : [String(Math.floor(memoryBytes / 1024))])];
   const dying = ['setpriv', '--pdeathsig', 'KILL'];
   const own: readonly string[] = user === undefined ? [...dying, '--', command, ...args] : asUser(user, command, args);
-  return ['/bin/sh', ['-ec', script.join('\n'), 'sh', ...given, 'nice', '-n', NICENESS, ...own]];
+  return ['/bin/sh', ['-ec', script.join('\n'), 'sh', ...limits, 'nice', '-n', NICENESS, ...own]];
 }

@@ -48,8 +48,6 @@ export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
   /** Address space that it may take, in bytes; without limit when absent. */
   readonly memoryBytes?: number | undefined;
-  /** Processor time that it may take, in whole seconds; without limit when absent. */
-  readonly processorSeconds?: number | undefined;
   /** Gets all of stderr, of which otherwise only the end is kept, for an error. */
   readonly onStderr?: ((chunk: Buffer) => void) | undefined;
   /** Who it runs as; this process's own user when absent. */

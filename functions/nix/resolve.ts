@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { evaluate } from './evaluate.ts';
 import { nearMatches } from './near-matches.ts';
+import type { NixAhead } from './nix-ahead.ts';
 import { type Nix, type NixCall, nixMessage, type ResolveRequest } from './nix.ts';
 import { ProcessError } from './process.ts';
-import type { ReadyNix } from './ready-nix.ts';
 import { storePathSchema } from './store-path.ts';
 
 const outputSchema = z.object({ name: z.string(), drvPath: storePathSchema, path: storePathSchema });
@@ -70,7 +70,7 @@ export interface RefusedAttribute {
 
 export type ResolveCall = NixCall & {
   /** Asked before an evaluation is begun. */
-  readonly ready?: Pick<ReadyNix, 'resolve'> | undefined;
+  readonly ahead?: Pick<NixAhead, 'resolve'> | undefined;
 };
 
 /**
@@ -97,7 +97,7 @@ export async function resolve(
 async function resolveNames(nix: Nix, request: ResolveRequest, call: ResolveCall): Promise<readonly Resolution[]> {
   let evaluated: readonly Evaluated[];
   try {
-    const json = (await call.ready?.resolve(request, call)) ?? (await evaluateNames(nix, request, call));
+    const json = (await call.ahead?.resolve(request, call)) ?? (await evaluateNames(nix, request, call));
     evaluated = evaluationSchema.parse(JSON.parse(json)).attributes;
   } catch (error) {
     if (!(error instanceof ProcessError) || error.failure !== 'exit') throw error;

@@ -1,107 +1,148 @@
 import { constants } from 'node:fs';
-import { chmod, mkdtemp, open, realpath, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
 import { evaluate } from './evaluate.ts';
 import { laterCall } from './later-call.ts';
 import type { Nix, NixCall, ResolveRequest } from './nix.ts';
-import { logTail, run } from './process.ts';
+import { logTail, ProcessError, run } from './process.ts';
 
 /** An evaluation of `resolve.nix` that waits for names, or is on its way there. */
 export interface WaitingEvaluation {
   /**
-   * What Nix prints for these names; undefined when the evaluation had ended before. To be asked once.
+   * What Nix prints for these names. Undefined when it did not come to that: why, an evaluation of these names alone says,
+   * since this one has done more than that. To be asked once.
    *
-   * @throws ProcessError when Nix gives up, is stopped or takes too long
+   * @throws ProcessError when the call is aborted or takes too long
    */
   answer(attributes: readonly string[], call: NixCall): Promise<string | undefined>;
   end(): Promise<void>;
+  /** Resolves when nothing of it is left. */
+  readonly ended: Promise<void>;
 }
+
+/** What `resolve.nix` traces last before it waits. */
+const AT_THE_GATE = 'trace: waits for names';
+
+/**
+ * Makes the FIFO and the file of the names in a folder. Nix may run as another user, of whose group the second argument is:
+ * whatever the umask is, others can open neither.
+ */
+const MAKE_GATE = `
+mkfifo -m 600 "$1/gate"
+: >"$1/asked.json"
+chmod 600 "$1/asked.json"
+[ $# -eq 1 ] && exit
+chgrp -- "$2" "$1" "$1/gate" "$1/asked.json"
+chmod 710 "$1"
+chmod 640 "$1/gate" "$1/asked.json"
+`;
 
 /**
  * Begins an evaluation: Nix starts, reads the package set, evaluates the names that are given here, and waits.
  *
- * @param more.processorSeconds what it may take in all: nobody waits for it who would end it
- * @param more.failed is told when it ends before it is asked, and was not to
+ * @param world.timeoutMs how long it may take until it waits, in milliseconds
+ * @param world.lost is told why it will answer nobody, when nobody had asked yet or its files are the reason
  * @throws Error of the file system, ProcessError
  */
 export async function waitingEvaluation(
   nix: Nix,
   { source, system, attributes }: ResolveRequest,
-  {
-    processorSeconds,
-    failed,
-  }: { readonly processorSeconds?: number | undefined; readonly failed: (error: unknown) => void },
+  world: { readonly timeoutMs: number; readonly log: Pick<Logger, 'warn'>; readonly lost: (error: unknown) => void },
 ): Promise<WaitingEvaluation> {
+  const { timeoutMs, log, lost } = world;
+  const folder = await mkdtemp(join(await realpath(tmpdir()), 'nixery-ahead-'));
+  const [gate, asked] = [join(folder, 'gate'), join(folder, 'asked.json')];
+  async function remove(): Promise<void> {
+    try {
+      await rm(folder, { recursive: true, force: true });
+    } catch (error) {
+      log.warn({ err: error }, 'the folder of an evaluation cannot be removed');
+    }
+  }
+  try {
+    const args = [folder, ...(nix.user === undefined ? [] : [nix.user.group])];
+    await run('sh', ['-ec', MAKE_GATE, 'sh', ...args], { env: nix.environment });
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+
   const later = laterCall();
   const said = logTail();
   let hear = said.add;
   let isAsked = false;
   let hasEnded = false;
-  const folder = await mkdtemp(join(await realpath(tmpdir()), 'nixery-ahead-'));
-  const [gate, asked] = [join(folder, 'gate'), join(folder, 'asked.json')];
-  const remove = () => rm(folder, { recursive: true, force: true });
-  try {
-    // Nix may run as another user, and this process may let nobody read what it makes.
-    await Promise.all([
-      chmod(folder, 0o711),
-      writeFile(asked, '').then(() => chmod(asked, 0o644)),
-      run('mkfifo', ['-m', '644', gate], { env: nix.environment }),
-    ]);
-  } catch (error) {
-    await remove();
-    throw error;
-  }
   const evaluation = {
     ...{ file: 'resolve.nix', source, readable: folder, flags: ['--strict', '--json'] },
     request: { source, system, ahead: { attributes, gate, asked } },
-    ...(processorSeconds !== undefined && { processorSeconds }),
   };
   const onStderr = (chunk: Buffer): void => {
     hear(chunk);
   };
   const printed = evaluate(nix, evaluation, { signal: later.signal, onStderr }).finally(() => {
     hasEnded = true;
+    clearTimeout(deadline);
   });
+  // Nobody waits for it yet who would end it.
+  const deadline = setTimeout(() => {
+    if (isAsked || said.lines().includes(AT_THE_GATE)) return;
+    lost(new Error(`it did not come to wait for names within ${timeoutMs} ms`));
+    later.end();
+  }, timeoutMs).unref();
   const ended = printed
     .then(
       () => undefined,
       (error: unknown) => {
-        if (!isAsked && !later.signal.aborted) failed(error);
+        if (!isAsked && !later.signal.aborted) lost(error);
       },
     )
-    .finally(remove);
+    .then(remove);
 
-  /** Lets it go on as soon as it has come to the gate. False when it ended before. */
-  async function goOn(): Promise<boolean> {
+  /** Says the names, and opens the gate as soon as somebody waits behind it. */
+  async function tell(names: readonly string[]): Promise<void> {
+    await writeFile(asked, JSON.stringify(names));
+    while (!hasEnded && !(await openGate(gate))) await sleep(POLL_MS);
+  }
+
+  /** Somebody else may have had the FIFO open to read, before Nix came to it. */
+  async function keepOpening(): Promise<void> {
     while (!hasEnded) {
-      if (await openGate(gate)) return true;
-      await sleep(POLL_MS);
+      await sleep(POLL_AGAIN_MS, undefined, { ref: false });
+      // Where it cannot be opened any more, it is gone with the evaluation, or the call's deadline ends that.
+      await openGate(gate).catch(() => false);
     }
-    return false;
   }
 
   return {
+    ended,
     answer(names, call) {
       isAsked = true;
-      if (hasEnded) return Promise.resolve(undefined);
-      if (call.onStderr !== undefined) {
-        const before = said.lines();
-        if (before.length > 0) call.onStderr(Buffer.from(`${before.join('\n')}\n`));
-        hear = call.onStderr;
-      }
-      return later.during(call, async () => {
+      return later.during(call, async (stop) => {
         try {
-          await writeFile(asked, JSON.stringify(names));
+          await tell(names);
         } catch (error) {
-          // The folder goes with the evaluation. Where it cannot be written, another evaluation has no need of it.
-          if (!hasEnded) failed(error);
+          // The files go with the evaluation.
+          if (!hasEnded) lost(error);
           later.end();
+          if (!stop.aborted) return undefined;
+        }
+        const { onStderr: told } = call;
+        if (told) {
+          hear = (chunk) => {
+            told(withoutMark(chunk));
+          };
+        }
+        void keepOpening();
+        try {
+          return await printed;
+        } catch (error) {
+          // What was ended by its call says so: another evaluation would be late as well.
+          if (stop.aborted || !(error instanceof ProcessError)) throw error;
           return undefined;
         }
-        // What was ended by the call says so, and another evaluation would be late as well.
-        return (await goOn()) || later.signal.aborted ? printed : undefined;
       });
     },
     async end() {
@@ -111,8 +152,15 @@ export async function waitingEvaluation(
   };
 }
 
+/** What was traced before it was asked may be read after that. */
+function withoutMark(chunk: Buffer): Buffer {
+  return chunk.includes(AT_THE_GATE) ? Buffer.from(chunk.toString().replace(`${AT_THE_GATE}\n`, '')) : chunk;
+}
+
 /** Between two looks at whether an evaluation that is asked early has come to its gate. */
 const POLL_MS = 2;
+/** The same, for one that seems to have come. */
+const POLL_AGAIN_MS = 200;
 
 /**
  * Opens a FIFO to write, and closes it: who waited to read it goes on. False when nobody waits.
@@ -125,9 +173,7 @@ async function openGate(gate: string): Promise<boolean> {
     await handle.close();
     return true;
   } catch (error) {
-    // ENOENT: it is gone with the evaluation.
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENXIO' || code === 'ENOENT') return false;
+    if ((error as NodeJS.ErrnoException).code === 'ENXIO') return false;
     throw error;
   }
 }

@@ -14,7 +14,11 @@ const shards = join(data, 'debian', 'latest', 'lock', await machineArchitecture(
 const shardNumbers = readdirSync(shards).map((file) => Number(basename(file, '.json')));
 const packages = shardNumbers
   .sort((a, b) => a - b)
-  .flatMap((number) => JSON.parse(readFileSync(join(shards, `${number}.json`), 'utf8')) as LockedPackage[]);
+  .flatMap((number) => {
+    const shard = JSON.parse(readFileSync(join(shards, `${number}.json`), 'utf8')) as LockedPackage[];
+    if (!Array.isArray(shard)) throw new Error(`${shards} is of an older form: npm start makes a new set`);
+    return shard;
+  });
 
 const counts = new Map<string, number>();
 for (const { depends = [] } of packages) {

@@ -189,7 +189,7 @@ describe('the service in a container with an empty, small store', () => {
     assert.equal(status, 200, body.toString());
     assert.notEqual(await waitingEvaluation(first, before), before);
     assert.deepEqual(
-      (await first.log()).filter(({ message }) => String(message).includes('cannot be begun')),
+      (await first.log()).filter(({ message }) => String(message).includes('no evaluation waits')),
       [],
     );
     await first.kill();

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { closureOf, closureQuery, waitingClosureQuery } from '../../functions/nix/closure.ts';
@@ -23,10 +23,10 @@ async function storedPath(name: string): Promise<StorePath> {
   return path;
 }
 
-/** A PATH with a `nix-store` that never answers. */
-function slowNix(): string {
+/** A PATH with another `nix-store`: one that never answers, or what a script says. */
+function otherNix(script = 'exec sleep 60'): string {
   const folder = temporaryFolder();
-  writeFileSync(join(folder, 'nix-store'), '#!/bin/sh\nexec sleep 60\n', { mode: 0o755 });
+  writeFileSync(join(folder, 'nix-store'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
   return `${folder}:${nix.environment['PATH'] ?? ''}`;
 }
 
@@ -79,12 +79,33 @@ describe('the closure of store paths', () => {
     const path = await storedPath('alone');
     const aborted = waitingClosureQuery(nix);
     await assert.rejects(aborted.forCall({ signal: AbortSignal.abort() }).closureOf([path]), { failure: 'aborted' });
-    const slow = waitingClosureQuery({ ...nix, environment: { ...nix.environment, PATH: slowNix() } });
+    const slow = waitingClosureQuery({ ...nix, environment: { ...nix.environment, PATH: otherNix() } });
     await assert.rejects(slow.forCall({ timeoutMs: 200 }).closureOf([path]), { failure: 'timeout' });
     for (const one of [aborted, slow]) {
       await one.close();
       assert.equal(one.hasEnded(), true);
     }
+  });
+
+  it('does not wait for such a process when nobody asks it', async () => {
+    const slow = waitingClosureQuery({ ...nix, environment: { ...nix.environment, PATH: otherNix() } });
+    const query = slow.forCall({ signal: AbortSignal.abort() });
+    const startedMs = performance.now();
+    await query.close();
+    assert.ok(performance.now() - startedMs < 4_000, `${performance.now() - startedMs} ms`);
+    assert.equal(slow.hasEnded(), true);
+  });
+
+  it('is asked of another process when such a one breaks', async () => {
+    const path = await storedPath('alone');
+    const real = await run('sh', ['-c', 'command -v nix-store'], { env: nix.environment });
+    const once = join(temporaryFolder(), 'once');
+    const script = `if mkdir '${once}'; then head -c 4 >/dev/null; exit 1; fi; exec '${real}' "$@"`;
+    const breaking = { ...nix, environment: { ...nix.environment, PATH: otherNix(script) } };
+    const waiting = waitingClosureQuery(breaking);
+    assert.equal((await waiting.forCall({}).closureOf([path]))?.length, 1);
+    assert.ok(existsSync(once));
+    await waiting.close();
   });
 
   it('is not to be had without Nix', async () => {
