@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { mkdtemp, open, realpath, rm, writeFile } from 'node:fs/promises';
+import { open, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -27,18 +27,32 @@ export interface WaitingEvaluation {
 const AT_THE_GATE = 'trace: waits for names';
 
 /**
- * Makes the FIFO and the file of the names in a folder. Nix may run as another user, of whose group the second argument is:
- * whatever the umask is, others can open neither.
+ * Makes a folder with the FIFO and the file of the names, and prints where. Whatever the umask is, nobody else can open them,
+ * but for the group that this runs as when they are for that.
  */
 const MAKE_GATE = `
-mkfifo -m 600 "$1/gate"
-: >"$1/asked.json"
-chmod 600 "$1/asked.json"
-[ $# -eq 1 ] && exit
-chgrp -- "$2" "$1" "$1/gate" "$1/asked.json"
-chmod 710 "$1"
-chmod 640 "$1/gate" "$1/asked.json"
+folder=$(mktemp -d "$1/nixery-ahead-XXXXXX")
+mkfifo -m "$3" "$folder/gate"
+: >"$folder/asked.json"
+chmod "$3" "$folder/asked.json"
+chmod "$2" "$folder"
+printf %s "$folder"
 `;
+
+/**
+ * Where Nix runs as another user, its group gets what it needs of the folder. Who may start Nix so may take that group,
+ * and perhaps not give it to files.
+ *
+ * @throws ProcessError
+ */
+async function makeGate({ user, environment: env }: Nix): Promise<string> {
+  const script = (...args: readonly string[]) => ['-ec', MAKE_GATE, 'sh', tmpdir(), ...args];
+  const folder = await (user === undefined
+    ? run('sh', script('700', '600'), { env })
+    : run('setpriv', [`--regid=${user.group}`, '--clear-groups', '--', 'sh', ...script('710', '640')], { env }));
+  // As restricted evaluation will see it.
+  return realpath(folder);
+}
 
 /**
  * Begins an evaluation: Nix starts, reads the package set, evaluates the names that are given here, and waits.
@@ -53,7 +67,7 @@ export async function waitingEvaluation(
   world: { readonly timeoutMs: number; readonly log: Pick<Logger, 'warn'>; readonly lost: (error: unknown) => void },
 ): Promise<WaitingEvaluation> {
   const { timeoutMs, log, lost } = world;
-  const folder = await mkdtemp(join(await realpath(tmpdir()), 'nixery-ahead-'));
+  const folder = await makeGate(nix);
   const [gate, asked] = [join(folder, 'gate'), join(folder, 'asked.json')];
   async function remove(): Promise<void> {
     try {
@@ -62,14 +76,6 @@ export async function waitingEvaluation(
       log.warn({ err: error }, 'the folder of an evaluation cannot be removed');
     }
   }
-  try {
-    const args = [folder, ...(nix.user === undefined ? [] : [nix.user.group])];
-    await run('sh', ['-ec', MAKE_GATE, 'sh', ...args], { env: nix.environment });
-  } catch (error) {
-    await remove();
-    throw error;
-  }
-
   const later = laterCall();
   const said = logTail();
   let hear = said.add;

@@ -185,6 +185,9 @@ describe('the service in a container with an empty, small store', () => {
     assert.equal((await made(first)).length, 1);
     // An evaluation waits for the next image, as Nix's user, with Debian's newer Nix, and answers.
     const before = await waitingEvaluation(first);
+    // The server made it without the right to give files away.
+    const files = ['', '/gate', '/asked.json'].map((name) => `/tmp/${before}${name}`);
+    assert.equal(await first.exec('stat', '--format=%a %U %G', ...files), '710 root nix\n640 root nix\n640 root nix');
     const { status, body } = await pull(first.origin, '/v2/jq/manifests/latest');
     assert.equal(status, 200, body.toString());
     assert.notEqual(await waitingEvaluation(first, before), before);

@@ -47,9 +47,9 @@ const folders = () => readdirSync(tmpdir()).filter((name) => name.startsWith('ni
 const foldersBefore = new Set(folders());
 const ownFolders = () => folders().filter((name) => !foldersBefore.has(name));
 
-/** Waits until something is so: at most ten seconds. */
+/** Waits until something is so: at most a minute, since what Nix does has little right to a busy processor. */
 async function until(condition: () => boolean): Promise<void> {
-  for (let round = 0; round < 500 && !condition(); round++) await sleep(20);
+  for (let round = 0; round < 3_000 && !condition(); round++) await sleep(20);
   assert.ok(condition(), condition.toString());
 }
 
