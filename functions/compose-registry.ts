@@ -10,6 +10,7 @@ import { admitBy, packagePolicy } from './builder/package-policy.ts';
 import { packageIndexes } from './builder/package-index.ts';
 import { packageFinder } from './builder/packages.ts';
 import { pins } from './builder/pins.ts';
+import { rehearsal } from './builder/rehearsal.ts';
 import { roomyMaker } from './builder/roomy-maker.ts';
 import { sharedBuilds } from './builder/share-build.ts';
 import { composePages } from './compose-pages.ts';
@@ -60,7 +61,7 @@ export interface ComposedRegistry {
   readonly handle: Handler;
   /** What it is made of, in words for the log. */
   readonly description: Readonly<Record<string, string | undefined>>;
-  /** Lets the threads that make layers run once, and Nix begin to evaluate, so that no pull waits for that. */
+  /** Lets what makes images run before it is needed, and Nix begin to evaluate, so that no pull waits for that. */
   warmUp(): Promise<void>;
   /** Ends what goes on without a request. */
   stop(): Promise<void>;
@@ -102,7 +103,10 @@ export async function composeRegistry(
   const room = await composeRoom(config.nix, { log, beforeCollecting: async () => ahead?.end() });
   // After all that may end this process.
   const threads = sharedLayerThreads(compressor.name);
-  const maker = imageMaker({ store, known, compressor, threads, packages, leases: held, policy, planner });
+  const rehearsed = rehearsal({ compressor, threads, planner, folder: import.meta.dirname });
+  const maker = rehearsed.endedBy(
+    imageMaker({ store, known, compressor, threads, packages, leases: held, policy, planner }),
+  );
   const { pinForMs, maxQueue, maxBuilds = availableParallelism() } = config.builder;
   const limits = { timeoutMs, maxBuilds, maxQueue, pinForMs };
   const watch = composeWatch(config, { log, store, counts: () => watched.counts() });
@@ -168,6 +172,10 @@ export async function composeRegistry(
       // What is asked for at once is composed sooner while the threads do not start beside it.
       await sleep(WARM_UP_AFTER_MS, undefined, { ref: false });
       await threads.warmUp();
+      // A temporary folder that cannot be written harms nobody but the first image, a little.
+      await rehearsed.run().catch((error: unknown) => {
+        log.warn({ err: error }, 'cannot rehearse an image: the first will take a little longer');
+      });
       await watch.load();
       // Last, since an instance that serves what is known never needs it. Where an image is being made, the next evaluation
       // is begun after that. Of a remote source nothing is fetched before somebody asks.
@@ -180,7 +188,7 @@ export async function composeRegistry(
     },
     async stop() {
       ready.stop();
-      await Promise.all([images.stop(), indexes.stop(), threads.settled(), ahead?.stop()]);
+      await Promise.all([images.stop(), indexes.stop(), threads.settled(), rehearsed.end(), ahead?.stop()]);
       await cgroups?.close();
       await watch.stop();
     },

@@ -1,0 +1,127 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Compressor } from '../layer/compressor.ts';
+import { createLayerMaker } from '../layer/image-layers.ts';
+import type { LayerThreads } from '../layer/layer-threads.ts';
+import type { LayerPlanner } from '../layer/plan.ts';
+import { byteString, isDirectory, isSymlink, readTree, type Tree } from '../layer/tree.ts';
+import type { ClosurePath, StorePath } from '../nix/store-path.ts';
+import { folderStore } from '../storage/folder.ts';
+import { prepareFolder } from '../storage/folder-prepare.ts';
+import { knownBlobs } from '../storage/known-blobs.ts';
+import type { ImageMaker } from './image-maker.ts';
+import { rootOf } from './image-root.ts';
+import { packageRecord } from './package-record.ts';
+
+/**
+ * An image that nobody asked for and nobody gets, made in a temporary folder: what makes images has run some thousand times
+ * then, and V8 has compiled it. Without, the first image of a process pays for that with a tenth of its time.
+ */
+export interface Rehearsal {
+  /** Makes it, once. Does nothing after somebody asked for an image. @throws what making layers throws */
+  run(): Promise<void>;
+  /** A maker that ends the rehearsal when it is asked for an image, which has all threads for itself. */
+  endedBy(maker: ImageMaker): ImageMaker;
+  /** Ends it, and resolves when nothing is left of it. */
+  end(): Promise<void>;
+}
+
+/** More of them compile no more. */
+const MAX_PATHS = 30;
+/** Uncompressed bytes; what is left in the temporary folder is a quarter of that, and may be in memory. */
+const MAX_BYTES = 40_000_000;
+/** Every fourth path is so large, as far as the planner is told, that it has a layer of its own. */
+const LARGE_BYTES = 4_000_000;
+const SMALL_BYTES = 100_000;
+
+/** @param folder what each of its store paths holds: files of this program */
+export function rehearsal(into: {
+  readonly compressor: Compressor;
+  readonly threads: LayerThreads;
+  readonly planner: LayerPlanner;
+  readonly folder: string;
+}): Rehearsal {
+  const { folder } = into;
+  const over = new AbortController();
+  const { signal } = over;
+  let running: Promise<void> | undefined;
+
+  async function rehearse(): Promise<void> {
+    const scratch = await mkdtemp(join(tmpdir(), 'nixery-rehearsal-'));
+    try {
+      await prepareFolder(scratch);
+      const store = folderStore(scratch);
+      const layers = createLayerMaker({ ...into, store, known: knownBlobs(store) });
+      const tree = await readTree(byteString(folder), { signal });
+      const closure = closureOf(Math.min(MAX_PATHS, Math.max(2, Math.floor(MAX_BYTES / bytesIn(tree)))));
+      const options = { signal, locationOf: () => folder };
+      const image = (closure: readonly ClosurePath[]) => ({ closure, root: () => rootOf([packageOf(closure, tree)]) });
+      const ahead = layers.packAhead(closure, options);
+      try {
+        await layers.make(image(closure), { ...options, ahead });
+        // Its paths are known, and its layers are not: it is composed.
+        await layers.make(image(closure.slice(0, closure.length / 2)), options);
+      } finally {
+        await ahead.ended();
+      }
+    } finally {
+      await rm(scratch, { recursive: true, force: true });
+    }
+  }
+
+  const run = async (): Promise<void> => {
+    try {
+      if (!signal.aborted) await rehearse();
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  };
+
+  return {
+    run: () => (running ??= run()),
+    endedBy: (maker) => ({
+      keyOf: (order) => maker.keyOf(order),
+      make(order, call) {
+        over.abort();
+        return maker.make(order, call);
+      },
+    }),
+    async end() {
+      over.abort();
+      await running;
+    },
+  };
+}
+
+/** Each refers to the two before it. */
+function closureOf(count: number): ClosurePath[] {
+  const paths = Array.from(
+    { length: count },
+    (_, index) => `/nix/store/${String(index).padStart(32, '0')}-rehearsal` as StorePath,
+  );
+  return paths.map((path, index) => ({
+    path,
+    narHash: `sha256-${index}`,
+    narSizeBytes: index % 4 === 0 ? LARGE_BYTES : SMALL_BYTES,
+    references: paths.slice(Math.max(0, index - 2), index),
+  }));
+}
+
+function packageOf(closure: readonly ClosurePath[], tree: Tree): Parameters<typeof rootOf>[0][number] {
+  const outputs = closure.slice(-2).map(({ path }) => path);
+  const record = packageRecord({
+    ...{ attribute: 'rehearsal', attributePath: 'rehearsal', name: 'rehearsal' },
+    ...{ packageVersion: null, mainProgram: null, priority: null, propagated: [] },
+    outputs,
+    trees: Object.fromEntries(outputs.map((path) => [path, tree])),
+    closure: [...closure],
+  });
+  return { key: '', record };
+}
+
+function bytesIn(tree: Tree): number {
+  if (isSymlink(tree)) return 0;
+  if (!isDirectory(tree)) return tree.size;
+  return tree.entries.reduce((bytes, [, below]) => bytes + bytesIn(below), 0);
+}
