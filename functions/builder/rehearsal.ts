@@ -89,7 +89,8 @@ export function rehearsal(into: {
     }),
     async end() {
       over.abort();
-      await running;
+      // Who ran it was told how it failed.
+      await Promise.allSettled([running]);
     },
   };
 }

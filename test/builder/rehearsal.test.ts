@@ -116,7 +116,10 @@ describe('a rehearsal', () => {
 
   it('says what is wrong with the temporary folder', async () => {
     process.env['TMPDIR'] = join(temporary, 'not-there');
-    await assert.rejects(rehearsal(world).run(), /ENOENT.*not-there/);
+    const rehearsed = rehearsal(world);
+    await assert.rejects(rehearsed.run(), /ENOENT.*not-there/);
+    // That is told once: the process stops in good order.
+    await rehearsed.end();
     if (process.getuid?.() !== 0) {
       chmodSync(temporary, 0o500);
       process.env['TMPDIR'] = temporary;
