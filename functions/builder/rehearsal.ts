@@ -29,7 +29,7 @@ export interface Rehearsal {
 
 /** More of them compile no more. */
 const MAX_PATHS = 30;
-/** Uncompressed bytes; what is left in the temporary folder is a quarter of that, and may be in memory. */
+/** Uncompressed bytes; half of that at most is in the temporary folder for a moment, which may be in memory. */
 const MAX_BYTES = 40_000_000;
 /** Every fourth path is so large, as far as the planner is told, that it has a layer of its own. */
 const LARGE_BYTES = 4_000_000;
@@ -60,13 +60,14 @@ export function rehearsal(into: {
       const ahead = layers.packAhead(closure, options);
       try {
         await layers.make(image(closure), { ...options, ahead });
-        // Its paths are known, and its layers are not: it is composed.
+        // All of its paths are known, and not all of its layers: it is composed.
         await layers.make(image(closure.slice(0, closure.length / 2)), options);
       } finally {
         await ahead.ended();
       }
     } finally {
-      await rm(scratch, { recursive: true, force: true });
+      // What was aborted may still be writing a record.
+      await rm(scratch, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
     }
   }
 
