@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { layerPlanner, MAX_LAYERS, MIN_LAYERS } from '../../functions/layer/plan.ts';
+import type { ClosurePath, StorePath } from '../../functions/nix/store-path.ts';
 import { closurePath, storePath } from './fixture.ts';
 
 /** Closures as Nix has them: paths refer to those that were made before. */
@@ -29,6 +30,16 @@ const popularities = fc
   .map((numbers) => new Map(numbers.map((number) => [`path-${number}`, 100 + number])));
 
 const { plan } = layerPlanner();
+
+/** All that each path needs, and itself. */
+function closuresOf(closure: readonly ClosurePath[]): ReadonlyMap<StorePath, ReadonlySet<StorePath>> {
+  const needs = new Map<StorePath, ReadonlySet<StorePath>>();
+  // A path comes after what it refers to.
+  for (const { path, references } of closure) {
+    needs.set(path, new Set([path, ...references.flatMap((reference) => [...(needs.get(reference) ?? [])])]));
+  }
+  return needs;
+}
 
 describe('a plan of layers', () => {
   it('has every path exactly once and stays within its budget, the root included', () => {
@@ -64,18 +75,32 @@ describe('a plan of layers', () => {
     );
   });
 
-  it('puts what a path needs into the same layer or below it, where it is what its layer is for', () => {
+  it('puts a path that has a layer of its own below all that need it', () => {
     fc.assert(
       fc.property(closures, (closure) => {
         const groups = plan(closure).slice(0, -1);
         const layerOf = new Map(groups.flatMap((group, layer) => group.map((path) => [path, layer])));
-        // The last of a group needs all others of it. What else is in it may be above who needs that, too.
-        const lasts = new Set(groups.map((group) => group.at(-1)));
         for (const { path, references } of closure) {
-          for (const reference of references.filter((one) => lasts.has(one))) {
+          for (const reference of references) {
             const [above, below] = [layerOf.get(path), layerOf.get(reference)];
-            if (above !== undefined && below !== undefined) assert.ok(below <= above);
+            if (above !== undefined && below !== undefined && groups[below]?.length === 1) assert.ok(below < above);
           }
+        }
+      }),
+    );
+  });
+
+  it('orders layers by how many paths need the one that they are for, which needs all in them', () => {
+    fc.assert(
+      fc.property(closures, (closure) => {
+        const needs = closuresOf(closure);
+        const dependentsOf = (path: StorePath) => [...needs.values()].filter((needed) => needed.has(path)).length;
+        let most = Infinity;
+        for (const group of plan(closure).slice(0, -1)) {
+          // A layer of what a large path needs, which has another of its own, is for that one.
+          const whatFor = [...needs].filter(([, needed]) => group.every((path) => needed.has(path)));
+          most = Math.max(...whatFor.map(([path]) => dependentsOf(path)).filter((dependents) => dependents <= most));
+          assert.ok(most > 0, 'it is for a path that no fewer need than what the layer below is for');
         }
       }),
     );
