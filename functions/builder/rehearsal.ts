@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { lstat, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Compressor } from '../layer/compressor.ts';
@@ -35,6 +35,10 @@ const MAX_BYTES = 40_000_000;
 const LARGE_BYTES = 4_000_000;
 const SMALL_BYTES = 100_000;
 
+const PREFIX = 'nixery-rehearsal-';
+/** From which age on a rehearsal's folder is one of a process that was killed: it takes a second. */
+const LEFT_AFTER_MS = 10 * 60 * 1000;
+
 /** @param folder what each of its store paths holds: files of this program */
 export function rehearsal(into: {
   readonly compressor: Compressor;
@@ -48,7 +52,8 @@ export function rehearsal(into: {
   let running: Promise<void> | undefined;
 
   async function rehearse(): Promise<void> {
-    const scratch = await mkdtemp(join(tmpdir(), 'nixery-rehearsal-'));
+    await removeLeftovers();
+    const scratch = await mkdtemp(join(tmpdir(), PREFIX));
     try {
       await prepareFolder(scratch);
       const store = folderStore(scratch);
@@ -61,7 +66,7 @@ export function rehearsal(into: {
       try {
         await layers.make(image(closure), { ...options, ahead });
         // All of its paths are known, and not all of its layers: it is composed.
-        await layers.make(image(closure.slice(0, closure.length / 2)), options);
+        await layers.make(image(closure.slice(0, Math.ceil(closure.length / 4))), options);
       } finally {
         await ahead.ended();
       }
@@ -94,6 +99,17 @@ export function rehearsal(into: {
       await Promise.allSettled([running]);
     },
   };
+}
+
+/** Removes what killed processes of this user left in the temporary folder. */
+async function removeLeftovers(): Promise<void> {
+  const names = await readdir(tmpdir());
+  for (const path of names.filter((name) => name.startsWith(PREFIX)).map((name) => join(tmpdir(), name))) {
+    // Another process may be removing it.
+    const stat = await lstat(path).catch(() => undefined);
+    if (stat?.isDirectory() !== true || stat.uid !== process.getuid?.()) continue;
+    if (Date.now() - stat.mtimeMs > LEFT_AFTER_MS) await rm(path, { recursive: true, force: true });
+  }
 }
 
 /** Each refers to the two before it. */

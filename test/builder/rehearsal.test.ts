@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, beforeEach, describe, it } from 'node:test';
@@ -9,7 +9,8 @@ import { rehearsal } from '../../functions/builder/rehearsal.ts';
 import { findCompressor } from '../../functions/layer/find-compressor.ts';
 import { layerThreads } from '../../functions/layer/layer-threads.ts';
 import { layerPlanner } from '../../functions/layer/plan.ts';
-import { projectFolder } from '../support/registry-process.ts';
+import { fixturePackages } from '../support/nix.ts';
+import { projectFolder, startRegistry } from '../support/registry-process.ts';
 
 describe('a rehearsal', () => {
   const folder = mkdtempSync(join(tmpdir(), 'rehearsal-'));
@@ -17,12 +18,17 @@ describe('a rehearsal', () => {
   const before = process.env['TMPDIR'];
   const shared = layerThreads('igzip', 2);
   const packed: string[] = [];
+  let inflated = 0;
   const threads: typeof shared = {
     ...shared,
     async pack(path, options) {
       const packing = await shared.pack(path, options);
       packed.push(path.name);
       return packing;
+    },
+    async inflate(options) {
+      inflated++;
+      return shared.inflate(options);
     },
     async packGroup(options) {
       const packing = await shared.packGroup(options);
@@ -35,7 +41,7 @@ describe('a rehearsal', () => {
 
   cpSync(join(projectFolder, 'functions', 'layer'), content, { recursive: true });
   beforeEach(() => {
-    packed.length = 0;
+    packed.length = inflated = 0;
     mkdirSync(temporary);
     process.env['TMPDIR'] = temporary;
   });
@@ -60,6 +66,7 @@ describe('a rehearsal', () => {
     assert.ok(packed.length > names.length, 'layers of several paths');
     assert.ok(names.length > 1, 'layers of one path');
     assert.equal(new Set(names).size, names.length, 'no path is packed twice');
+    assert.ok(inflated > 0, 'the second image is composed');
     assert.deepEqual(left(), []);
     await rehearsed.end();
   });
@@ -114,6 +121,20 @@ describe('a rehearsal', () => {
     assert.ok(packed.length > 0 && packed.length <= 2, `${packed.length} packed`);
   });
 
+  it('removes what killed processes left, and nothing that may be in use', async () => {
+    const [old, young, other] = ['nixery-rehearsal-old', 'nixery-rehearsal-young', 'other-old'].map((name) =>
+      join(temporary, name),
+    ) as [string, string, string];
+    for (const path of [old, young, other]) {
+      mkdirSync(join(path, 'layers'), { recursive: true });
+      writeFileSync(join(path, 'layers', 'blob'), 'left');
+    }
+    const hourAgo = Date.now() / 1000 - 3600;
+    for (const path of [old, other]) utimesSync(path, hourAgo, hourAgo);
+    await rehearsal(world).run();
+    assert.deepEqual(left().sort(), ['nixery-rehearsal-young', 'other-old']);
+  });
+
   it('says what is wrong with the temporary folder', async () => {
     process.env['TMPDIR'] = join(temporary, 'not-there');
     const rehearsed = rehearsal(world);
@@ -126,4 +147,43 @@ describe('a rehearsal', () => {
       await assert.rejects(rehearsal(world).run(), /EACCES/);
     }
   });
+});
+
+describe('a server', () => {
+  it(
+    'rehearses when it has started, and leaves nothing of that, nor when it is stopped meanwhile',
+    { timeout: 60_000 },
+    async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'rehearsing-'));
+      try {
+        const temporary = join(folder, 'temporary');
+        mkdirSync(temporary);
+        const env = {
+          STORAGE_PATH: join(folder, 'store'),
+          NIXERY_PKGS_PATH: fixturePackages,
+          NIXERY_EVAL_AHEAD: 'off',
+          TMPDIR: temporary,
+        };
+        const left = (): string[] => readdirSync(temporary);
+        const waitFor = async (isSo: () => boolean): Promise<void> => {
+          while (!isSo()) await sleep(5);
+        };
+        for (const isStopped of [false, true]) {
+          await using registry = await startRegistry(env);
+          // What is loaded late begins with the first answer.
+          assert.equal((await fetch(`${registry.origin}/v2/`)).status, 200);
+          await waitFor(() => left().some((name) => name.startsWith('nixery-rehearsal-')));
+          if (!isStopped) await waitFor(() => left().length === 0);
+          assert.equal(await registry.stop(), 0);
+          assert.deepEqual(left(), []);
+          assert.deepEqual(
+            registry.log.filter(({ severity }) => severity === 'ERROR'),
+            [],
+          );
+        }
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
+    },
+  );
 });

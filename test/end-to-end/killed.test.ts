@@ -29,6 +29,8 @@ it('a registry that is killed thirty times while it makes five images leaves a b
       GCS_SIGNING_ACCOUNT: bucket.account,
       NIXERY_PKGS_PATH: fixturePackages,
       NIXERY_COMPRESSION: 'zlib',
+      // What is killed leaves there what it was at.
+      TMPDIR: scratch,
     };
     for (const [index, afterMs] of moments.entries()) {
       // Every third time with an empty Nix store, so that there is something to build and to pack.
