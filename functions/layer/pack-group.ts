@@ -85,7 +85,8 @@ export function groupPacker(world: {
         members.map((member) => member.at.key),
       );
       const before = await findWhole(at, { signal });
-      const [settled] = await Promise.all([
+      // Where one fails the others are still being written: nothing goes on behind an end.
+      const [settled, ...told] = await Promise.allSettled([
         before.kind === 'found' && before.isWhole
           ? { value: before.value, made: false, key: at.key }
           : settleMade(at, joined, before, { signal }),
@@ -94,7 +95,8 @@ export function groupPacker(world: {
           member.packed.resolve(await settleMade(member.at, value, member.before, { signal }));
         }),
       ]);
-      return settled;
+      for (const one of told) valueOf(one);
+      return valueOf(settled);
     } catch (error) {
       group.abort(error);
       throw error;

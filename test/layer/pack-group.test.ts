@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createJoiner } from '../../functions/layer/join.ts';
 import { layerThreads, sharedLayerThreads } from '../../functions/layer/layer-threads.ts';
 import { createPacker } from '../../functions/layer/pack.ts';
@@ -117,6 +118,24 @@ describe('a group of store paths', () => {
     assert.deepEqual(await names(store, 'contents'), []);
     // The thread works on.
     assert.equal((await packGroup(paths, { locationOf }))?.members.length, 3);
+  });
+
+  it('writes no record any more when it has failed at one', async () => {
+    const { store, known } = packerInto();
+    let writing = 0;
+    const failing: typeof store = {
+      ...store,
+      async createRecord(key, bytes, options) {
+        if (key.startsWith('joins/')) throw new Error('no room for this');
+        writing++;
+        await sleep(50);
+        writing--;
+        return store.createRecord(key, bytes, options);
+      },
+    };
+    const { packGroup } = createPacker({ store: failing, known, compressor });
+    await assert.rejects(packGroup(paths, { locationOf }), /no room for this/);
+    assert.equal(writing, 0);
   });
 
   it('gives its thread back when the store cannot take its layer', async () => {
