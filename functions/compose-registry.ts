@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { budget } from './access/budget.ts';
 import type { Gate } from './access/gate.ts';
 import { builds } from './builder/builds.ts';
+import { idleWork } from './builder/idle-work.ts';
 import { imageBuilder } from './builder/image-builder.ts';
 import { DEFAULT_SYSTEM, SHELL } from './builder/image-request.ts';
 import { ALWAYS, imageMaker } from './builder/image-maker.ts';
@@ -10,7 +11,7 @@ import { admitBy, packagePolicy } from './builder/package-policy.ts';
 import { packageIndexes } from './builder/package-index.ts';
 import { packageFinder } from './builder/packages.ts';
 import { pins } from './builder/pins.ts';
-import { rehearsal } from './builder/rehearsal.ts';
+import { rehearse } from './builder/rehearsal.ts';
 import { roomyMaker } from './builder/roomy-maker.ts';
 import { sharedBuilds } from './builder/share-build.ts';
 import { composePages } from './compose-pages.ts';
@@ -103,8 +104,8 @@ export async function composeRegistry(
   const room = await composeRoom(config.nix, { log, beforeCollecting: async () => ahead?.end() });
   // After all that may end this process.
   const threads = sharedLayerThreads(compressor.name);
-  const rehearsed = rehearsal({ compressor, threads, planner, folder: import.meta.dirname });
-  const maker = rehearsed.endedBy(
+  const idle = idleWork();
+  const maker = idle.endedBy(
     imageMaker({ store, known, compressor, threads, packages, leases: held, policy, planner }),
   );
   const { pinForMs, maxQueue, maxBuilds = availableParallelism() } = config.builder;
@@ -173,22 +174,27 @@ export async function composeRegistry(
       await sleep(WARM_UP_AFTER_MS, undefined, { ref: false });
       await threads.warmUp();
       // A temporary folder that cannot be written harms nobody but the first image, a little.
-      await rehearsed.run().catch((error: unknown) => {
+      const rehearsed = { compressor, threads, planner, folder: import.meta.dirname };
+      await idle.run((stop) => rehearse(rehearsed, stop)).catch((error: unknown) => {
         log.warn({ err: error }, 'cannot rehearse an image: the first will take a little longer');
       });
       await watch.load();
       // Last, since an instance that serves what is known never needs it. Where an image is being made, the next evaluation
       // is begun after that. Of a remote source nothing is fetched before somebody asks.
       await sleep(PREPARE_AFTER_MS, undefined, { ref: false });
-      const { waiting, running } = watched.counts();
-      if (latest?.kind === 'pinned' && waiting + running === 0) {
-        const { revision } = latest;
-        packages.prepare({ source, revision, system: DEFAULT_SYSTEM, attributes: SHELL, always: ALWAYS });
+      if (latest?.kind !== 'pinned' || ahead === undefined) return;
+      const shell = { source, revision: latest.revision, system: DEFAULT_SYSTEM, attributes: SHELL, always: ALWAYS };
+      if (nix.importFromDerivation !== 'allow') {
+        await idle.run((signal) => packages.findBuilt(shell, { signal, timeoutMs })).catch((error: unknown) => {
+          log.warn({ err: error }, 'cannot find out beforehand what a shell is: the first image will take a little longer');
+        });
       }
+      const { waiting, running } = watched.counts();
+      if (waiting + running === 0) packages.prepare(shell);
     },
     async stop() {
       ready.stop();
-      await Promise.all([images.stop(), indexes.stop(), threads.settled(), rehearsed.end(), ahead?.stop()]);
+      await Promise.all([images.stop(), indexes.stop(), threads.settled(), idle.end(), ahead?.stop()]);
       await cgroups?.close();
       await watch.stop();
     },

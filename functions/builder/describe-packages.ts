@@ -13,15 +13,18 @@ export type FindCall = NixCall & {
   readonly whenAsked?: (() => void) | undefined;
   /** Called when it has answered, whatever. */
   readonly whenAnswered?: (() => void) | undefined;
+  /** False: packages that are not whole on this machine are not built, and not described. */
+  readonly builds?: boolean | undefined;
   /**
-   * Called with the closure of what had to be evaluated, whole on this machine, before anything of it is read, and with the
-   * trees of it, which are added as they are read.
+   * Called when what had to be evaluated is whole on this machine, before anything of it is read: with the closure of that
+   * and of what was recorded, and with the trees that are known, to which all that is read is added.
    */
   readonly whenClosure?: ((closure: readonly ClosurePath[], trees: ReadTrees) => Promise<void>) | undefined;
 };
 
 /**
- * The records of packages that Nix has found: what their outputs hold and refer to. What is not on this machine is built.
+ * The records of packages that Nix has found: what their outputs hold and refer to. What is not on this machine is built,
+ * if anything is to be built; where not, there are no records.
  *
  * @param query opened while the packages were evaluated; it is asked once
  * @throws what `realise` and `closureOf` throw
@@ -41,12 +44,14 @@ export async function describePackages(
     if (closure === undefined) throw new Error(`Nix built ${paths.join(', ')} and does not have it`);
     return closure;
   }
-  let closure = (await query.closureOf(paths)) ?? (await built());
+  const here = await query.closureOf(paths);
+  if (here === undefined && call.builds === false) return [];
+  let closure = here ?? (await built());
   const trees: ReadTrees = new Map();
   // Reading takes this thread for a while: others begin to pack before.
   await call.whenClosure?.(closure, trees);
   const listings = await listOutputs(found, trees).catch(async (error: unknown) => {
-    if (!(error instanceof StorePathMissingError)) throw error;
+    if (!(error instanceof StorePathMissingError) || call.builds === false) throw error;
     // Somebody has collected it since.
     closure = await built();
     return listOutputs(found, trees);

@@ -10,7 +10,7 @@ import { ROOT_LAYER_VERSION } from '../layer/root-tree.ts';
 import { entriesOf, StorePathMissingError, type Tree } from '../layer/tree.ts';
 import type { NixCall } from '../nix/nix.ts';
 import type { PackageSource } from '../nix/source.ts';
-import type { ClosurePath, StorePath } from '../nix/store-path.ts';
+import type { ClosurePath } from '../nix/store-path.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
 import type { KnownBlobs } from '../storage/known-blobs.ts';
 import type { Leases } from '../storage/leases.ts';
@@ -26,6 +26,7 @@ import type { KnownPackage, PackageFinder, PackageQuery } from './packages.ts';
 import type { FindCall } from './describe-packages.ts';
 import type { ReadTrees } from './package-listing.ts';
 import { imagePublisher } from './publish-image.ts';
+import { unionOf } from './reachable.ts';
 
 /** In every image where the package set has them: CA certificates, and the names of protocols and services. */
 export const ALWAYS: readonly string[] = ['cacert', 'iana-etc'];
@@ -112,7 +113,7 @@ export function imageMaker(into: {
     root: () => RootDirectory,
     call: NixCall & { readonly ahead?: PackedAhead | undefined },
   ) {
-    const image = { closure: unionOf(known), root };
+    const image = { closure: unionOf(known.map(({ record }) => record.closure)), root };
     await call.room?.hold(image.closure.map(({ path }) => path));
     try {
       return await layerMaker.make(image, { signal: call.signal, ahead: call.ahead });
@@ -229,12 +230,6 @@ const MAX_ENTRIES_HANDED_ON = 4_000;
 
 function handedOn(tree: Tree | undefined): Tree | undefined {
   return tree !== undefined && entriesOf(tree, MAX_ENTRIES_HANDED_ON) < MAX_ENTRIES_HANDED_ON ? tree : undefined;
-}
-
-function unionOf(packages: readonly KnownPackage[]): ClosurePath[] {
-  const union = new Map<StorePath, ClosurePath>();
-  for (const { record } of packages) for (const one of record.closure) union.set(one.path, one);
-  return [...union.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
 /** What was asked for, of the packages of an image. */

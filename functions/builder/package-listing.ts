@@ -11,11 +11,11 @@ export interface PackageListing {
   readonly trees: Record<StorePath, Tree>;
 }
 
-/** Trees that were read, each as soon as it was. */
+/** Trees that are known, each as soon as it is. */
 export type ReadTrees = Map<StorePath, Tree>;
 
 /**
- * @param trees gets what is read
+ * @param trees what is known already; gets what is read
  * @throws StorePathMissingError for an output that is not on this machine
  */
 export async function listOutputs(found: readonly FoundPackage[], trees: ReadTrees): Promise<PackageListing[]> {

@@ -20,6 +20,7 @@ import {
   packageRecordSchema,
   recordOf,
 } from './package-record.ts';
+import { unionOf } from './reachable.ts';
 
 /** The packages of an image at one revision, or why they are not to be had. */
 export type Packages =
@@ -52,6 +53,12 @@ export interface PackageFinder {
   /** The key hashes of all attributes of a query, in their order. Pure. */
   keysOf(query: PackageQuery): readonly string[];
   find(query: PackageQuery, call: FindCall): Promise<Packages>;
+  /**
+   * Finds out what these are before anybody asks, and records it, as far as they are on this machine. Nothing is built.
+   *
+   * @throws what `find` throws
+   */
+  findBuilt(query: PackageQuery, call: NixCall): Promise<void>;
   /** Has Nix begin to evaluate these, so that what is asked for next at this revision and system is found sooner. */
   prepare(query: PackageQuery): void;
   /** Makes every store path of these packages be in the local store, building what is not. */
@@ -164,7 +171,7 @@ export function packageFinder(world: {
     );
   }
 
-  return {
+  const packages: PackageFinder = {
     keysOf: (query) => attributesOf(query).map((attribute) => keyOf(query, attribute)),
 
     async find(query, call) {
@@ -189,10 +196,20 @@ export function packageFinder(world: {
             missing.has(name) ? [[name, missing.get(name) as FoundRecord<AttributeRecord>]] : [],
           ),
         );
-        for (const answer of await ask(query, ordered, call)) known.set(answer.attribute, answer);
+        const whenClosure = call.whenClosure && withRecorded([...known.values()], call.whenClosure);
+        for (const answer of await ask(query, ordered, { ...call, whenClosure })) known.set(answer.attribute, answer);
       }
       const found = conclude(query, attributes, known, missing.size, keyOf);
       return found.kind === 'packages' ? { ...found, packages: await settlePaths(found.packages, call) } : found;
+    },
+
+    async findBuilt(query, call) {
+      try {
+        await packages.find(query, { ...call, builds: false });
+      } catch (error) {
+        // Nobody will get them.
+        if (!(error instanceof PackageDeniedError)) throw error;
+      }
     },
 
     prepare(query) {
@@ -208,6 +225,28 @@ export function packageFinder(world: {
         call,
       );
     },
+  };
+  return packages;
+}
+
+/**
+ * An image's layers are planned from all of its closure; what is recorded of a path decides. What a record says of a tree
+ * need not be read again where this machine has the same.
+ */
+function withRecorded(
+  answers: readonly (AttributeRecord | RefusedAttribute)[],
+  whenClosure: NonNullable<FindCall['whenClosure']>,
+): FindCall['whenClosure'] {
+  const records = answers.filter((one) => one.kind === 'package');
+  return (closure, trees) => {
+    const here = new Map(closure.map(({ path, narHash }) => [path, narHash]));
+    for (const record of records) {
+      for (const { path, narHash } of record.closure) {
+        const tree = record.trees[path];
+        if (tree !== undefined && here.get(path) === narHash) trees.set(path, tree);
+      }
+    }
+    return whenClosure(unionOf([...records.map((record) => record.closure), closure]), trees);
   };
 }
 

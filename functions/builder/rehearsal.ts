@@ -10,22 +10,8 @@ import type { ClosurePath, StorePath } from '../nix/store-path.ts';
 import { folderStore } from '../storage/folder.ts';
 import { prepareFolder } from '../storage/folder-prepare.ts';
 import { knownBlobs } from '../storage/known-blobs.ts';
-import type { ImageMaker } from './image-maker.ts';
 import { rootOf } from './image-root.ts';
 import { packageRecord } from './package-record.ts';
-
-/**
- * An image that nobody asked for and nobody gets, made in a temporary folder: what makes images has run some thousand times
- * then, and V8 has compiled it. Without, the first image of a process pays for that with a tenth of its time.
- */
-export interface Rehearsal {
-  /** Makes it, once. Does nothing after somebody asked for an image. @throws what making layers throws */
-  run(): Promise<void>;
-  /** A maker that ends the rehearsal when it is asked for an image, which has all threads for itself. */
-  endedBy(maker: ImageMaker): ImageMaker;
-  /** Ends it, and resolves when nothing is left of it. */
-  end(): Promise<void>;
-}
 
 /** More of them compile no more. */
 const MAX_PATHS = 30;
@@ -39,66 +25,49 @@ const PREFIX = 'nixery-rehearsal-';
 /** From which age on a rehearsal's folder is one of a process that was killed: it takes a second. */
 const LEFT_AFTER_MS = 10 * 60 * 1000;
 
-/** @param folder what each of its store paths holds: files of this program */
-export function rehearsal(into: {
-  readonly compressor: Compressor;
-  readonly threads: LayerThreads;
-  readonly planner: LayerPlanner;
-  readonly folder: string;
-}): Rehearsal {
-  const { folder } = into;
-  const over = new AbortController();
-  const { signal } = over;
-  let running: Promise<void> | undefined;
-
-  async function rehearse(): Promise<void> {
-    await removeLeftovers();
-    const scratch = await mkdtemp(join(tmpdir(), PREFIX));
-    try {
-      await prepareFolder(scratch);
-      const store = folderStore(scratch);
-      const layers = createLayerMaker({ ...into, store, known: knownBlobs(store) });
-      const tree = await readTree(byteString(folder), { signal });
-      const closure = closureOf(Math.min(MAX_PATHS, Math.max(2, Math.floor(MAX_BYTES / bytesIn(tree)))));
-      const options = { signal, locationOf: () => folder };
-      const image = (closure: readonly ClosurePath[]) => ({ closure, root: () => rootOf([packageOf(closure, tree)]) });
-      const ahead = layers.packAhead(closure, options);
-      try {
-        await layers.make(image(closure), { ...options, ahead });
-        // All of its paths are known, and not all of its layers: it is composed.
-        await layers.make(image(closure.slice(0, Math.ceil(closure.length / 4))), options);
-      } finally {
-        await ahead.ended();
-      }
-    } finally {
-      // What was aborted may still be writing a record.
-      await rm(scratch, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
-    }
+/**
+ * Makes an image that nobody asked for and nobody gets, in a temporary folder: what makes images has run some thousand
+ * times then, and V8 has compiled it. Without, the first image of a process pays for that with a tenth of its time.
+ *
+ * @param into.folder what each of its store paths holds: files of this program
+ * @throws what making layers throws, the reason of the signal, Error of the file system; nothing of it is left then
+ */
+export async function rehearse(
+  into: {
+    readonly compressor: Compressor;
+    readonly threads: LayerThreads;
+    readonly planner: LayerPlanner;
+    readonly folder: string;
+  },
+  signal: AbortSignal,
+): Promise<void> {
+  await removeLeftovers();
+  const scratch = await mkdtemp(join(tmpdir(), PREFIX));
+  try {
+    await rehearseIn(scratch, into, signal);
+  } finally {
+    // What was aborted may still be writing a record.
+    await rm(scratch, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
   }
+}
 
-  const run = async (): Promise<void> => {
-    try {
-      if (!signal.aborted) await rehearse();
-    } catch (error) {
-      if (!signal.aborted) throw error;
-    }
-  };
-
-  return {
-    run: () => (running ??= run()),
-    endedBy: (maker) => ({
-      keyOf: (order) => maker.keyOf(order),
-      make(order, call) {
-        over.abort();
-        return maker.make(order, call);
-      },
-    }),
-    async end() {
-      over.abort();
-      // Who ran it was told how it failed.
-      await Promise.allSettled([running]);
-    },
-  };
+async function rehearseIn(scratch: string, into: Parameters<typeof rehearse>[0], signal: AbortSignal): Promise<void> {
+  const { folder } = into;
+  await prepareFolder(scratch);
+  const store = folderStore(scratch);
+  const layers = createLayerMaker({ ...into, store, known: knownBlobs(store) });
+  const tree = await readTree(byteString(folder), { signal });
+  const closure = closureOf(Math.min(MAX_PATHS, Math.max(2, Math.floor(MAX_BYTES / bytesIn(tree)))));
+  const options = { signal, locationOf: () => folder };
+  const image = (closure: readonly ClosurePath[]) => ({ closure, root: () => rootOf([packageOf(closure, tree)]) });
+  const ahead = layers.packAhead(closure, options);
+  try {
+    await layers.make(image(closure), { ...options, ahead });
+    // All of its paths are known, and not all of its layers: it is composed.
+    await layers.make(image(closure.slice(0, Math.ceil(closure.length / 4))), options);
+  } finally {
+    await ahead.ended();
+  }
 }
 
 /** Removes what killed processes of this user left in the temporary folder. */

@@ -100,7 +100,7 @@ export function createLayerMaker(into: {
       if (one) into.known.forget(one.digest);
     }
     async function packAll(group: readonly StorePath[], stop: AbortSignal): Promise<JoinedLayer | undefined> {
-      const begun = ahead?.groupOf(group);
+      const begun = ahead?.groupOf(group.map(pathOf));
       const { members: packedNow, joined } = await (begun
         ? unlessAborted(begun, stop)
         : members.pack(group.map(pathOf), { ...onDisk, signal: stop, ahead }));

@@ -4,7 +4,7 @@ import { bytesInFlight, MAX_BYTES_IN_FLIGHT } from './bytes-in-flight.ts';
 import type { JoinedLayer } from './join.ts';
 import type { Packer } from './pack.ts';
 import { largestLayersFirst, largestFirst } from './pack-order.ts';
-import type { OnDisk, PackedPath } from './packed-path.ts';
+import type { OnDisk, PackedPath, PathToPack } from './packed-path.ts';
 import type { LayerPlanner } from './plan.ts';
 import type { RecordedBlob } from './recorded-blob.ts';
 import { together } from './together.ts';
@@ -18,10 +18,10 @@ export interface PackedMembersAndLayer {
 
 /** Store paths that are being packed before all of their image is known. */
 export interface PackedAhead {
-  /** Undefined for a path that is not among them. It fails as packing fails. */
-  resultOf(path: StorePath): Promise<RecordedBlob<PackedPath>> | undefined;
+  /** Undefined for a path that is not among them, or with another content. It fails as packing fails. */
+  resultOf(path: PathToPack): Promise<RecordedBlob<PackedPath>> | undefined;
   /** The same for the paths of a layer; undefined also when they are part of others. */
-  groupOf(group: readonly StorePath[]): Promise<PackedMembersAndLayer> | undefined;
+  groupOf(group: readonly PathToPack[]): Promise<PackedMembersAndLayer> | undefined;
   /** Resolves when nothing of it goes on, however it ended. */
   ended(): Promise<void>;
 }
@@ -57,7 +57,7 @@ export function layerMembers({
 
   const pack: LayerMembers['pack'] = (group, { signal, ahead, ...onDisk }) => {
     async function packOne(path: ClosurePath, stop: AbortSignal | undefined) {
-      const begun = ahead?.resultOf(path.path);
+      const begun = ahead?.resultOf(path);
       const packing = begun
         ? unlessAborted(begun, stop)
         : packer.pack(path, {
@@ -70,7 +70,7 @@ export function layerMembers({
 
     async function packAll(): Promise<PackedMembersAndLayer> {
       // What was begun ahead may have ended: it would be found, as if it had been there before.
-      const isBegun = group.some(({ path }) => ahead?.resultOf(path) !== undefined);
+      const isBegun = group.some((path) => ahead?.resultOf(path) !== undefined);
       const whole = group.length > 1 && !isBegun ? await packer.packGroup(group, { ...onDisk, signal }) : undefined;
       const members = whole
         ? group.map(({ path }, index) => [path, whole.members[index] as RecordedBlob<PackedPath>] as const)
@@ -86,25 +86,30 @@ export function layerMembers({
       const byPath = new Map(closure.map((path) => [path.path, path]));
       const pathOf = (path: StorePath): ClosurePath => byPath.get(path) as ClosurePath;
       const groups = new Map<string, Promise<PackedMembersAndLayer>>();
-      const results = new Map<StorePath, Promise<RecordedBlob<PackedPath>>>();
+      const results = new Map<string, Promise<RecordedBlob<PackedPath>>>();
       for (const group of largestLayersFirst(planner.plan(closure), pathOf)) {
-        const packing = pack(group.map(pathOf), options);
+        const paths = group.map(pathOf);
+        const packing = pack(paths, options);
         // Its failure is met by whoever asks for it, if anybody does.
         packing.catch(() => undefined);
-        groups.set(group.join('\n'), packing);
-        for (const path of group) {
-          const result = packing.then(({ members }) => members.get(path) as RecordedBlob<PackedPath>);
+        groups.set(paths.map(nameOf).join('\n'), packing);
+        for (const path of paths) {
+          const result = packing.then(({ members }) => members.get(path.path) as RecordedBlob<PackedPath>);
           result.catch(() => undefined);
-          results.set(path, result);
+          results.set(nameOf(path), result);
         }
       }
       return {
-        resultOf: (path) => results.get(path),
-        groupOf: (group) => groups.get(group.join('\n')),
+        resultOf: (path) => results.get(nameOf(path)),
+        groupOf: (group) => groups.get(group.map(nameOf).join('\n')),
         async ended() {
           await Promise.allSettled(groups.values());
         },
       };
     },
   };
+}
+
+function nameOf({ path, narHash }: PathToPack): string {
+  return `${path} ${narHash}`;
 }

@@ -85,13 +85,13 @@ describe('the layers of an image', () => {
     const never = new Promise<never>(() => undefined);
     const ahead: PackedAhead = {
       resultOf: () => undefined,
-      groupOf: (group) => (group[0] === closure[0]?.path ? never : undefined),
+      groupOf: (group) => (group[0]?.path === closure[0]?.path ? never : undefined),
       ended: () => Promise.resolve(),
     };
     const nowhere = () => join(folder, 'nowhere');
     await assert.rejects(make({ closure, root }, { locationOf: nowhere, ahead }), { code: 'STORE_PATH_MISSING' });
     const grouped: PackedAhead = {
-      resultOf: (path) => (path === closure[2]?.path ? never : undefined),
+      resultOf: ({ path }) => (path === closure[2]?.path ? never : undefined),
       groupOf: () => undefined,
       ended: () => Promise.resolve(),
     };
@@ -111,7 +111,7 @@ describe('the layers of an image', () => {
     stop.abort(new Error('no longer wanted'));
     await other.ended();
     assert.equal(store.stagedCount, 0);
-    await assert.rejects(other.resultOf(closurePath('app').path) ?? Promise.resolve(), /no longer wanted/);
+    await assert.rejects(other.resultOf(closurePath('app')) ?? Promise.resolve(), /no longer wanted/);
   });
 
   it('are the same the second time, and nothing is packed or joined', async () => {
