@@ -175,9 +175,11 @@ export async function composeRegistry(
       await threads.warmUp();
       // A temporary folder that cannot be written harms nobody but the first image, a little.
       const rehearsed = { compressor, threads, planner, folder: import.meta.dirname };
-      await idle.run((stop) => rehearse(rehearsed, stop)).catch((error: unknown) => {
-        log.warn({ err: error }, 'cannot rehearse an image: the first will take a little longer');
-      });
+      await idle
+        .run((stop) => rehearse(rehearsed, stop))
+        .catch((error: unknown) => {
+          log.warn({ err: error }, 'cannot rehearse an image: the first will take a little longer');
+        });
       await watch.load();
       // Last, since an instance that serves what is known never needs it. Where an image is being made, the next evaluation
       // is begun after that. Of a remote source nothing is fetched before somebody asks.
@@ -185,9 +187,14 @@ export async function composeRegistry(
       if (latest?.kind !== 'pinned' || ahead === undefined) return;
       const shell = { source, revision: latest.revision, system: DEFAULT_SYSTEM, attributes: SHELL, always: ALWAYS };
       if (nix.importFromDerivation !== 'allow') {
-        await idle.run((signal) => packages.findBuilt(shell, { signal, timeoutMs })).catch((error: unknown) => {
-          log.warn({ err: error }, 'cannot find out beforehand what a shell is: the first image will take a little longer');
-        });
+        await idle
+          .run((signal) => packages.findBuilt(shell, { signal, timeoutMs }))
+          .catch((error: unknown) => {
+            log.warn(
+              { err: error },
+              'cannot find out beforehand what a shell is: the first image will take a little longer',
+            );
+          });
       }
       const { waiting, running } = watched.counts();
       if (waiting + running === 0) packages.prepare(shell);

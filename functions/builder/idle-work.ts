@@ -16,9 +16,8 @@ export function idleWork(): IdleWork {
   const running = new Set<Promise<void>>();
 
   async function runNow(work: (stop: AbortSignal) => Promise<void>): Promise<void> {
-    if (signal.aborted) return;
     try {
-      await work(signal);
+      if (!signal.aborted) await work(signal);
     } catch (error) {
       if (!signal.aborted) throw error;
     }

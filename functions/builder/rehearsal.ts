@@ -86,8 +86,7 @@ async function rehearseIn(scratch: string, into: Parameters<typeof rehearse>[0],
   const numberOf = (path: StorePath): number => numbers.get(path) ?? 0;
   const locationOf = (path: StorePath): string => (numberOf(path) % 3 === 1 ? sample : program);
   // Who packs reads the trees of some, and is told those of others.
-  const treeOf = (path: StorePath): Tree | undefined =>
-    numberOf(path) % 4 < 2 ? undefined : treeAt(locationOf(path));
+  const treeOf = (path: StorePath): Tree | undefined => (numberOf(path) % 4 < 2 ? undefined : treeAt(locationOf(path)));
   const options = { signal, locationOf, treeOf };
 
   const record = recordOf(closure, (path) => treeAt(locationOf(path)));

@@ -4,8 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, beforeEach, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ImageMaker } from '../../functions/builder/image-maker.ts';
-import { rehearsal } from '../../functions/builder/rehearsal.ts';
+import { rehearse } from '../../functions/builder/rehearsal.ts';
 import { findCompressor } from '../../functions/layer/find-compressor.ts';
 import { layerThreads } from '../../functions/layer/layer-threads.ts';
 import { layerPlanner } from '../../functions/layer/plan.ts';
@@ -38,6 +37,7 @@ describe('a rehearsal', () => {
   };
   const world = { compressor: findCompressor('igzip'), threads, planner: layerPlanner(), folder: content };
   const left = () => readdirSync(temporary);
+  const wanted = new AbortController().signal;
 
   cpSync(join(projectFolder, 'functions', 'layer'), content, { recursive: true });
   beforeEach(() => {
@@ -59,65 +59,31 @@ describe('a rehearsal', () => {
     while (packed.length === 0) await sleep(1);
   }
 
-  it('packs an image, once, and leaves nothing of it', async () => {
-    const rehearsed = rehearsal(world);
-    await Promise.all([rehearsed.run(), rehearsed.run()]);
+  it('packs an image and composes another, and leaves nothing of them', async () => {
+    await rehearse(world, wanted);
     const names = packed.filter((name) => name !== 'group');
     assert.ok(packed.length > names.length, 'layers of several paths');
     assert.ok(names.length > 1, 'layers of one path');
     assert.equal(new Set(names).size, names.length, 'no path is packed twice');
     assert.ok(inflated > 0, 'the second image is composed');
     assert.deepEqual(left(), []);
-    await rehearsed.end();
   });
 
-  it('ends when somebody asks for an image, without a word', async () => {
-    const rehearsed = rehearsal(world);
-    const asked: unknown[] = [];
-    const maker: ImageMaker = {
-      keyOf: () => 'the key',
-      make(...asking) {
-        asked.push(asking);
-        return Promise.resolve({ kind: 'denied', message: 'by this test' });
-      },
-    };
-    const same = rehearsed.endedBy(maker);
-    const running = rehearsed.run();
+  it('ends when it is no longer wanted, and leaves nothing', async () => {
+    const stop = new AbortController();
+    const running = rehearse(world, stop.signal);
     await begun();
-    const [order, call] = [{}, {}] as Parameters<ImageMaker['make']>;
-    assert.equal(same.keyOf(order), 'the key');
-    assert.deepEqual(await same.make(order, call), { kind: 'denied', message: 'by this test' });
-    assert.deepEqual(asked, [[order, call]]);
-    await running;
+    stop.abort(new Error('somebody asked'));
+    await assert.rejects(running, /somebody asked/);
     assert.deepEqual(left(), []);
     assert.ok(packed.length < 10, 'little of it was packed');
-  });
-
-  it('does not begin after somebody has asked for an image', async () => {
-    const rehearsed = rehearsal(world);
-    const maker = rehearsed.endedBy({
-      keyOf: () => '',
-      make: () => Promise.resolve({ kind: 'denied', message: 'by this test' }),
-    });
-    await maker.make(...([{}, {}] as Parameters<ImageMaker['make']>));
-    await rehearsed.run();
-    assert.deepEqual(packed, []);
-  });
-
-  it('is over when it has ended', async () => {
-    const rehearsed = rehearsal(world);
-    const running = rehearsed.run();
-    await begun();
-    await rehearsed.end();
-    assert.deepEqual(left(), []);
-    await running;
   });
 
   it('keeps to its bytes where the program is large', async () => {
     const large = join(folder, 'large');
     mkdirSync(large);
     writeFileSync(join(large, 'file'), Buffer.alloc(15_000_000));
-    await rehearsal({ ...world, folder: large }).run();
+    await rehearse({ ...world, folder: large }, wanted);
     assert.ok(packed.length > 0 && packed.length <= 2, `${packed.length} packed`);
   });
 
@@ -131,20 +97,17 @@ describe('a rehearsal', () => {
     }
     const hourAgo = Date.now() / 1000 - 3600;
     for (const path of [old, other]) utimesSync(path, hourAgo, hourAgo);
-    await rehearsal(world).run();
+    await rehearse(world, wanted);
     assert.deepEqual(left().sort(), ['nixery-rehearsal-young', 'other-old']);
   });
 
   it('says what is wrong with the temporary folder', async () => {
     process.env['TMPDIR'] = join(temporary, 'not-there');
-    const rehearsed = rehearsal(world);
-    await assert.rejects(rehearsed.run(), /ENOENT.*not-there/);
-    // That is told once: the process stops in good order.
-    await rehearsed.end();
+    await assert.rejects(rehearse(world, wanted), /ENOENT.*not-there/);
     if (process.getuid?.() !== 0) {
       chmodSync(temporary, 0o500);
       process.env['TMPDIR'] = temporary;
-      await assert.rejects(rehearsal(world).run(), /EACCES/);
+      await assert.rejects(rehearse(world, wanted), /EACCES/);
     }
   });
 });

@@ -79,6 +79,17 @@ describe('the layers of an image', () => {
     assert.deepEqual([stats.pathsPacked, stats.pathsFound], [3, 1]);
   });
 
+  it('are not made of what was packed ahead with another content', async () => {
+    const store = memoryStore();
+    const { make, packAhead } = createLayerMaker({ store, known: knownBlobs(store), compressor: zlibCompressor() });
+    const ahead = packAhead(closure, { locationOf });
+    await ahead.ended();
+    const others = closure.map((path) => ({ ...path, narHash: `${path.narHash}-of-another` }));
+    const { stats } = await make({ closure: others, root }, { locationOf, ahead });
+    assert.deepEqual([stats.pathsPacked, stats.pathsFound], [4, 0]);
+    assert.equal((await names(store, 'contents')).length, 8);
+  });
+
   it('fail at once, without waiting for what is packed ahead', { timeout: 10_000 }, async () => {
     const store = memoryStore();
     const { make } = createLayerMaker({ store, known: knownBlobs(store), compressor: zlibCompressor() });
