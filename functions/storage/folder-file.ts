@@ -1,6 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { closeSync, constants, fsync, openSync } from 'node:fs';
 import { type FileHandle, link, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const { O_CREAT, O_DSYNC, O_EXCL, O_WRONLY } = constants;
 
 /** Whether the file system failed with one of these codes. */
 export function isErrno(error: unknown, ...codes: readonly string[]): error is NodeJS.ErrnoException {
@@ -63,11 +67,12 @@ function startSync(path: string): Promise<void> {
 }
 
 async function syncNow(path: string): Promise<void> {
-  const handle = await open(path, 'r');
+  // To open a folder takes some microseconds, and ten times that when another thread is asked to.
+  const descriptor = openSync(path, 'r');
   try {
-    await handle.sync();
+    await promisify(fsync)(descriptor);
   } finally {
-    await handle.close();
+    closeSync(descriptor);
   }
 }
 
@@ -90,11 +95,11 @@ export async function withTemporaryFile<T>(
   use: (path: string) => Promise<T>,
 ): Promise<T> {
   const path = join(folder, randomUUID());
-  const handle = await open(path, 'wx');
+  // What a write has ended with is on the disk (open(2), O_DSYNC): as fdatasync(2), in one call less.
+  const handle = await open(path, O_WRONLY | O_CREAT | O_EXCL | O_DSYNC);
   try {
     try {
       await writeAll(handle, bytes);
-      await handle.datasync();
     } finally {
       await handle.close();
     }
