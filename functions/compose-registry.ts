@@ -186,18 +186,15 @@ export async function composeRegistry(
       await sleep(PREPARE_AFTER_MS, undefined, { ref: false });
       if (latest?.kind !== 'pinned' || ahead === undefined) return;
       const shell = { source, revision: latest.revision, system: DEFAULT_SYSTEM, attributes: SHELL, always: ALWAYS };
-      if (nix.importFromDerivation !== 'allow') {
-        await idle
-          .run((signal) => packages.findBuilt(shell, { signal, timeoutMs }))
-          .catch((error: unknown) => {
-            log.warn(
-              { err: error },
-              'cannot find out beforehand what a shell is: the first image will take a little longer',
-            );
-          });
-      }
       const { waiting, running } = watched.counts();
       if (waiting + running === 0) packages.prepare(shell);
+      if (nix.importFromDerivation === 'allow') return;
+      await idle
+        .run((signal) => packages.findBuilt(shell, { signal, timeoutMs }))
+        .catch((error: unknown) => {
+          const consequence = 'the first image will take a little longer';
+          log.warn({ err: error }, `cannot find out beforehand what a shell is: ${consequence}`);
+        });
     },
     async stop() {
       ready.stop();

@@ -7,6 +7,7 @@ import type { ClosurePath } from '../nix/store-path.ts';
 import { listOutputs, type ReadTrees } from './package-listing.ts';
 import { type PackageRecord, packageRecord } from './package-record.ts';
 import { reachable } from './reachable.ts';
+import type { RememberedTrees } from './remembered-trees.ts';
 
 export type FindCall = NixCall & {
   /** Called when there is something that Nix has to be asked about. */
@@ -27,12 +28,14 @@ export type FindCall = NixCall & {
  * if anything is to be built; where not, there are no records.
  *
  * @param query opened while the packages were evaluated; it is asked once
+ * @param remembered trees that need not be read again; gets those that are read
  * @throws what `realise` and `closureOf` throw
  */
 export async function describePackages(
   nix: Nix,
   found: readonly FoundPackage[],
   query: ClosureQuery,
+  remembered: RememberedTrees,
   call: FindCall,
 ): Promise<PackageRecord[]> {
   if (found.length === 0) return [];
@@ -47,15 +50,17 @@ export async function describePackages(
   const here = await query.closureOf(paths);
   if (here === undefined && call.builds === false) return [];
   let closure = here ?? (await built());
-  const trees: ReadTrees = new Map();
+  let trees = remembered.of(closure);
   // Reading takes this thread for a while: others begin to pack before.
   await call.whenClosure?.(closure, trees);
-  const listings = await listOutputs(found, trees).catch(async (error: unknown) => {
+  const listings = await listOutputs(found, trees, call).catch(async (error: unknown) => {
     if (!(error instanceof StorePathMissingError) || call.builds === false) throw error;
     // Somebody has collected it since.
     closure = await built();
-    return listOutputs(found, trees);
+    trees = remembered.of(closure);
+    return listOutputs(found, trees, call);
   });
+  remembered.add(closure, trees);
   const byPath = new Map(closure.map((one) => [one.path, one]));
   return listings.map(({ one, own, propagated, trees }) =>
     packageRecord({

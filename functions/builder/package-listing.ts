@@ -16,15 +16,19 @@ export type ReadTrees = Map<StorePath, Tree>;
 
 /**
  * @param trees what is known already; gets what is read
- * @throws StorePathMissingError for an output that is not on this machine
+ * @throws the reason of the signal, StorePathMissingError for an output that is not on this machine
  */
-export async function listOutputs(found: readonly FoundPackage[], trees: ReadTrees): Promise<PackageListing[]> {
+export async function listOutputs(
+  found: readonly FoundPackage[],
+  trees: ReadTrees,
+  { signal }: { readonly signal?: AbortSignal | undefined } = {},
+): Promise<PackageListing[]> {
   const listings: PackageListing[] = [];
   for (const one of found) {
     const own = one.outputs.map((output) => output.path);
     const propagated = [...(await propagatedBy(own))];
     for (const path of [...own, ...propagated]) {
-      if (!trees.has(path)) trees.set(path, await readTree(path));
+      if (!trees.has(path)) trees.set(path, await readTree(path, { signal }));
     }
     const entries = [...own, ...propagated].map((path) => [path, trees.get(path) as Tree]);
     listings.push({ one, own, propagated, trees: Object.fromEntries(entries) as PackageListing['trees'] });

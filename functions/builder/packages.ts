@@ -4,6 +4,7 @@ import type { NixAhead } from '../nix/nix-ahead.ts';
 import { realise } from '../nix/realise.ts';
 import { type RefusedAttribute, resolve, type ResolveCall } from '../nix/resolve.ts';
 import type { PackageSource } from '../nix/source.ts';
+import type { ClosurePath } from '../nix/store-path.ts';
 import type { System } from '../oci/platform.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
 import { findRecord, type FoundRecord, overwriteRecord, settleRecord } from '../storage/record.ts';
@@ -21,6 +22,7 @@ import {
   recordOf,
 } from './package-record.ts';
 import { unionOf } from './reachable.ts';
+import { rememberedTrees } from './remembered-trees.ts';
 
 /** The packages of an image at one revision, or why they are not to be had. */
 export type Packages =
@@ -54,7 +56,8 @@ export interface PackageFinder {
   keysOf(query: PackageQuery): readonly string[];
   find(query: PackageQuery, call: FindCall): Promise<Packages>;
   /**
-   * Finds out what these are before anybody asks, and records it, as far as they are on this machine. Nothing is built.
+   * Finds out what these are before anybody asks, and records it, where all of them are on this machine. Nothing is built,
+   * and what was prepared is left to who asks.
    *
    * @throws what `find` throws
    */
@@ -73,6 +76,7 @@ export function packageFinder(world: {
   readonly expressions: string;
 }): PackageFinder {
   const { store, nix, ahead, expressions } = world;
+  const remembered = rememberedTrees();
 
   const keyOf = ({ source, revision, system }: PackageQuery, attribute: string) =>
     packageKey({ expressions, source: source.identity, revision, system, attribute });
@@ -89,9 +93,10 @@ export function packageFinder(world: {
     call: FindCall,
   ): Promise<readonly (AttributeRecord | RefusedAttribute)[]> {
     // What it will be asked is known at the end of the evaluation, which leaves the other processors idle.
-    const closures = ahead?.closureQuery(call) ?? closureQuery(nix, call);
+    const waiting = call.builds === false ? undefined : ahead;
+    const closures = waiting?.closureQuery(call) ?? closureQuery(nix, call);
     try {
-      return await askWith(closures, query, missing, call);
+      return await askWith(closures, query, missing, { ...call, ahead: waiting });
     } finally {
       await closures.close();
     }
@@ -101,17 +106,15 @@ export function packageFinder(world: {
     closures: ClosureQuery,
     query: PackageQuery,
     missing: ReadonlyMap<string, FoundRecord<AttributeRecord>>,
-    call: FindCall,
+    call: FindCall & ResolveCall,
   ): Promise<readonly (AttributeRecord | RefusedAttribute)[]> {
-    const resolutions = await resolveAll(query, [...missing.keys()], { ...call, ahead }).catch(
-      async (error: unknown) => {
-        if (error instanceof PackageDeniedError) {
-          call.whenAnswered?.();
-          await nameDenied(query, missing, error, call);
-        }
-        throw error;
-      },
-    );
+    const resolutions = await resolveAll(query, [...missing.keys()], call).catch(async (error: unknown) => {
+      if (error instanceof PackageDeniedError) {
+        call.whenAnswered?.();
+        await nameDenied(query, missing, error, call);
+      }
+      throw error;
+    });
     call.whenAnswered?.();
     await query.source.confirm(query.revision, { signal: call.signal });
 
@@ -120,7 +123,7 @@ export function packageFinder(world: {
     const complete = resolutions.every(({ kind, attribute }) => kind === 'found' || optional.has(attribute));
     const found = complete ? resolutions.filter((one) => one.kind === 'found') : [];
     const described = new Map(
-      (await describePackages(nix, found, closures, call)).map((record) => [record.attribute, record]),
+      (await describePackages(nix, found, closures, remembered, call)).map((record) => [record.attribute, record]),
     );
 
     const answers = await Promise.all(
@@ -157,12 +160,20 @@ export function packageFinder(world: {
     );
   }
 
-  /** Rewrites records that name another content of a path than the others do. */
-  async function settlePaths(packages: readonly KnownPackage[], { signal }: NixCall): Promise<readonly KnownPackage[]> {
-    const agreed = agreeOnPaths(packages.map(({ record }) => record));
+  /** Rewrites records that name another content of a path than the others do. Those that were recorded before decide. */
+  async function settlePaths(
+    packages: readonly KnownPackage[],
+    {
+      isRecorded,
+      signal,
+    }: { readonly isRecorded: (one: PackageRecord) => boolean; readonly signal: AbortSignal | undefined },
+  ): Promise<readonly KnownPackage[]> {
+    const records = packages.map(({ record }) => record);
+    const deciding = [...records.filter(isRecorded), ...records.filter((one) => !isRecorded(one))];
+    const agreed = new Map(agreeOnPaths(deciding).map((record, index) => [deciding[index], record]));
     return Promise.all(
-      packages.map(async ({ key, record: before }, index) => {
-        const record = agreed[index] ?? before;
+      packages.map(async ({ key, record: before }) => {
+        const record = agreed.get(before) ?? before;
         if (record === before) return { key, record };
         const found = await findRecord(store, packageObject(key), packageRecordSchema, { signal });
         await overwriteRecord(store, packageObject(key), record, found, { signal });
@@ -196,11 +207,16 @@ export function packageFinder(world: {
             missing.has(name) ? [[name, missing.get(name) as FoundRecord<AttributeRecord>]] : [],
           ),
         );
-        const whenClosure = call.whenClosure && withRecorded([...known.values()], call.whenClosure);
+        const recorded = attributes.flatMap((name) => closuresIn(known.get(name)));
+        // An image's layers are planned from all of its closure.
+        const whenClosure: FindCall['whenClosure'] = (closure, trees) =>
+          call.whenClosure?.(unionOf([...recorded, closure]), trees) ?? Promise.resolve();
         for (const answer of await ask(query, ordered, { ...call, whenClosure })) known.set(answer.attribute, answer);
       }
       const found = conclude(query, attributes, known, missing.size, keyOf);
-      return found.kind === 'packages' ? { ...found, packages: await settlePaths(found.packages, call) } : found;
+      if (found.kind !== 'packages') return found;
+      const isRecorded = ({ attribute }: PackageRecord): boolean => !missing.has(attribute);
+      return { ...found, packages: await settlePaths(found.packages, { isRecorded, signal: call.signal }) };
     },
 
     async findBuilt(query, call) {
@@ -229,25 +245,8 @@ export function packageFinder(world: {
   return packages;
 }
 
-/**
- * An image's layers are planned from all of its closure; what is recorded of a path decides. What a record says of a tree
- * need not be read again where this machine has the same.
- */
-function withRecorded(
-  answers: readonly (AttributeRecord | RefusedAttribute)[],
-  whenClosure: NonNullable<FindCall['whenClosure']>,
-): FindCall['whenClosure'] {
-  const records = answers.filter((one) => one.kind === 'package');
-  return (closure, trees) => {
-    const here = new Map(closure.map(({ path, narHash }) => [path, narHash]));
-    for (const record of records) {
-      for (const { path, narHash } of record.closure) {
-        const tree = record.trees[path];
-        if (tree !== undefined && here.get(path) === narHash) trees.set(path, tree);
-      }
-    }
-    return whenClosure(unionOf([...records.map((record) => record.closure), closure]), trees);
-  };
+function closuresIn(answer: AttributeRecord | RefusedAttribute | undefined): readonly (readonly ClosurePath[])[] {
+  return answer?.kind === 'package' ? [answer.closure] : [];
 }
 
 function attributesOf({ attributes, always }: PackageQuery): readonly string[] {

@@ -4,6 +4,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { describePackages } from '../../functions/builder/describe-packages.ts';
+import { rememberedTrees } from '../../functions/builder/remembered-trees.ts';
 import { closureOf } from '../../functions/nix/closure.ts';
 import { run } from '../../functions/nix/process.ts';
 import { realise } from '../../functions/nix/realise.ts';
@@ -47,7 +48,7 @@ describe('what Nix has found', () => {
       told.push(paths);
       return Promise.resolve();
     };
-    const [record] = await describePackages(nix, found, query, { whenClosure });
+    const [record] = await describePackages(nix, found, query, rememberedTrees(), { whenClosure });
     assert.deepEqual(record?.closure, closure);
     assert.deepEqual(record.trees, { [output.path]: { size: 5 } });
     assert.deepEqual(told, [closure]);

@@ -4,13 +4,14 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { FindCall } from '../../functions/builder/describe-packages.ts';
 import { ALWAYS } from '../../functions/builder/image-maker.ts';
 import { SHELL } from '../../functions/builder/image-request.ts';
 import type { ReadTrees } from '../../functions/builder/package-listing.ts';
 import { admitBy, packagePolicy } from '../../functions/builder/package-policy.ts';
-import { packageObject, type PackageRecord, packageRecordSchema } from '../../functions/builder/package-record.ts';
-import { packageFinder, type PackageQuery } from '../../functions/builder/packages.ts';
+import { type AttributeRecord, packageObject, type PackageRecord, packageRecordSchema } from '../../functions/builder/package-record.ts';
+import { type PackageFinder, packageFinder, type PackageQuery } from '../../functions/builder/packages.ts';
 import { folderSource } from '../../functions/nix/folder-source.ts';
 import { realise } from '../../functions/nix/realise.ts';
 import { resolve } from '../../functions/nix/resolve.ts';
@@ -28,6 +29,7 @@ describe('packages', () => {
   let store: ReturnType<typeof memoryStore>;
   let source: PackageSource;
   let query: PackageQuery;
+  let packages: PackageFinder;
 
   /** Two packages, of which nothing is on this machine; the second refers to the first. */
   beforeEach(async () => {
@@ -44,23 +46,28 @@ describe('packages', () => {
          program = package "program" "echo \${library} > $out";
        }`,
     );
-    store = memoryStore();
+    packages = startWith(memoryStore());
     source = await folderSource(folder);
     const pin = await source.pin(LATEST);
     assert.ok(pin.kind === 'pinned');
     query = { source, revision: pin.revision, system: 'x86_64-linux', attributes: ['library'], always: [] };
   });
 
-  const finder = (own = nix) => packageFinder({ store, nix: own, expressions: 'of this test' });
+  /** As a new process over a store. */
+  function startWith(other: typeof store, own = nix): PackageFinder {
+    store = other;
+    return packageFinder({ store, nix: own, expressions: 'of this test' });
+  }
 
-  async function recorded(): Promise<PackageRecord[]> {
-    const records: PackageRecord[] = [];
+  async function allRecorded(): Promise<AttributeRecord[]> {
+    const records: AttributeRecord[] = [];
     for await (const { key } of store.list('packages')) {
       const found = await findRecord(store, key, packageRecordSchema);
-      if (found.kind === 'found' && found.value.kind === 'package') records.push(found.value);
+      if (found.kind === 'found') records.push(found.value);
     }
     return records;
   }
+  const recorded = async (): Promise<PackageRecord[]> => (await allRecorded()).filter((one) => one.kind === 'package');
 
   /** Finds, and says whether Nix was asked, and what it was told when the closure was known. */
   async function find(attributes: readonly string[]) {
@@ -75,7 +82,7 @@ describe('packages', () => {
         return Promise.resolve();
       },
     };
-    const found = await finder().find({ ...query, attributes }, call);
+    const found = await packages.find({ ...query, attributes }, call);
     assert.ok(found.kind === 'packages');
     return { isAsked, told, records: found.packages.map(({ record }) => record) };
   }
@@ -83,7 +90,7 @@ describe('packages', () => {
   const outputOf = ([record]: readonly PackageRecord[]): StorePath => record?.outputs[0] ?? assert.fail('no record');
 
   it('are not found before anybody asks where they would have to be built', async () => {
-    await finder().findBuilt(query, {});
+    await packages.findBuilt(query, {});
     assert.deepEqual(await recorded(), []);
     const { records } = await find(['library']);
     assert.ok(existsSync(outputOf(records)));
@@ -91,8 +98,8 @@ describe('packages', () => {
 
   it('are found before anybody asks when they are on this machine, and Nix is not asked again', async () => {
     const { records } = await find(['library']);
-    store = memoryStore();
-    await finder().findBuilt(query, {});
+    packages = startWith(memoryStore());
+    await packages.findBuilt(query, {});
     assert.deepEqual(await recorded(), records);
     const again = await find(['library']);
     assert.deepEqual([again.isAsked, again.records], [false, records]);
@@ -100,26 +107,38 @@ describe('packages', () => {
 
   it('are not found for anybody when nobody may have them', async () => {
     await find(['library']);
-    store = memoryStore();
     const denying = packagePolicy({ allow: undefined, deny: ['library'] });
-    await finder({ ...nix, admit: admitBy(denying, []) }).findBuilt(query, {});
-    assert.deepEqual(await recorded(), []);
-  });
-
-  it('are planned together with those that are recorded, whose trees are not read again', async () => {
-    const library = outputOf((await find(['library'])).records);
-    const { told, records } = await find(['library', 'program']);
-    const program = outputOf(records.slice(1));
+    packages = startWith(memoryStore(), { ...nix, admit: admitBy(denying, []) });
+    await packages.findBuilt(query, {});
     assert.deepEqual(
-      told.map(({ closure, trees }) => [closure.map(({ path }) => path), [...trees]]),
-      [[[library, program].sort(), [[library, { size: 5 }]]]],
+      (await allRecorded()).map(({ kind }) => kind),
+      ['named'],
     );
   });
 
-  it('keep the content that is recorded, and do not take its tree for that of this machine', async () => {
+  it('are planned together with those that are recorded', async () => {
+    const library = outputOf((await find(['library'])).records);
+    packages = startWith(store);
+    const { told, records } = await find(['library', 'program']);
+    assert.deepEqual(
+      told.map(({ closure, trees }) => [closure.map(({ path }) => path), trees.size]),
+      [[[library, outputOf(records.slice(1))].sort(), 0]],
+    );
+  });
+
+  it('are read once by one process', async () => {
+    const library = outputOf((await find(['library'])).records);
+    const { told } = await find(['program']);
+    assert.deepEqual(
+      told.map(({ trees }) => [...trees]),
+      [[[library, { size: 5 }]]],
+    );
+  });
+
+  it('have the content that is recorded, and the tree of this machine', async () => {
     const { records } = await find(['library']);
     const library = outputOf(records);
-    const [key] = finder().keysOf(query);
+    const [key] = packages.keysOf(query);
     assert.ok(key !== undefined);
     const object = packageObject(key);
     // As another machine built it.
@@ -129,11 +148,19 @@ describe('packages', () => {
       trees: { [library]: { size: 70 } },
     };
     assert.ok(await overwriteRecord(store, object, other, await findRecord(store, object, packageRecordSchema)));
-    const { told } = await find(['library', 'program']);
+    const inClosure = (closure: readonly ClosurePath[] | undefined) =>
+      closure?.find(({ path }) => path === library)?.narHash;
+    // Whatever the order in which they are asked for.
+    const found = await find(['program', 'library']);
     assert.deepEqual(
-      told.map(({ closure, trees }) => [closure.find(({ path }) => path === library)?.narHash, trees.size]),
-      [['sha256-other', 0]],
+      found.told.map(({ closure, trees }) => [inClosure(closure), [...trees]]),
+      [['sha256-other', [[library, { size: 5 }]]]],
     );
+    assert.deepEqual(
+      found.records.map(({ closure }) => inClosure(closure)),
+      ['sha256-other', 'sha256-other'],
+    );
+    assert.ok((await recorded()).some((record) => isDeepStrictEqual(record, other)));
   });
 });
 
