@@ -10,7 +10,12 @@ import { ALWAYS } from '../../functions/builder/image-maker.ts';
 import { SHELL } from '../../functions/builder/image-request.ts';
 import type { ReadTrees } from '../../functions/builder/package-listing.ts';
 import { admitBy, packagePolicy } from '../../functions/builder/package-policy.ts';
-import { type AttributeRecord, packageObject, type PackageRecord, packageRecordSchema } from '../../functions/builder/package-record.ts';
+import {
+  type AttributeRecord,
+  packageObject,
+  type PackageRecord,
+  packageRecordSchema,
+} from '../../functions/builder/package-record.ts';
 import { type PackageFinder, packageFinder, type PackageQuery } from '../../functions/builder/packages.ts';
 import { folderSource } from '../../functions/nix/folder-source.ts';
 import { realise } from '../../functions/nix/realise.ts';
