@@ -29,19 +29,31 @@ const all = [
   neighbours,
 ];
 
-const { values: options, positionals: names } = parseArgs({
-  allowPositionals: true,
-  options: {
-    runs: { type: 'string', default: '3' },
-    out: { type: 'string', default: join(process.env['NIXERY_DATA_DIR'] ?? '.data', 'bench.json') },
-  },
-});
-const unknown = names.filter((name) => !all.some((benchmark) => benchmark.name === name));
-const runs = Number(options.runs);
-if (unknown.length > 0 || !(Number.isInteger(runs) && runs > 0)) {
-  const known = all.map(({ name }) => name).join(' ');
-  process.stderr.write(`npm run bench -- [--runs N] [--out FILE] [NAME...]\nThe names are: ${known}\n`);
-  process.exit(2);
+const { options, names, runs } = askedFor(process.argv.slice(2));
+
+/** What was asked for. Where it cannot be understood, how to ask is printed instead. */
+function askedFor(args: string[]) {
+  const defaults = { runs: '3', out: join(process.env['NIXERY_DATA_DIR'] ?? '.data', 'bench.json') };
+  try {
+    const { values: options, positionals: names } = parseArgs({
+      args,
+      allowPositionals: true,
+      options: {
+        runs: { type: 'string', default: defaults.runs },
+        out: { type: 'string', default: defaults.out },
+      },
+    });
+    const runs = Number(options.runs);
+    if (!(Number.isInteger(runs) && runs > 0)) throw new RangeError(`no number of runs: ${options.runs}`);
+    const unknown = names.filter((name) => !all.some((benchmark) => benchmark.name === name));
+    if (unknown.length > 0) throw new RangeError(`no such benchmark: ${unknown.join(' ')}`);
+    return { options, names, runs };
+  } catch (error) {
+    const known = all.map(({ name }) => name).join(' ');
+    const usage = `npm run bench -- [--runs N] [--out FILE] [NAME...]\nThe names are: ${known}\n`;
+    process.stderr.write(args.includes('--help') ? usage : `${(error as Error).message}\n${usage}`);
+    return process.exit(args.includes('--help') ? 0 : 2);
+  }
 }
 
 const scratch = await mkdtemp(join(tmpdir(), 'nixery-bench-'));
