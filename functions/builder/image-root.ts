@@ -2,7 +2,7 @@ import type { RootDirectory } from '../layer/root-node.ts';
 import { rootTree } from '../layer/root-tree.ts';
 import type { Tree } from '../layer/tree.ts';
 import type { StorePath } from '../nix/store-path.ts';
-import type { KnownPackage } from './packages.ts';
+import type { KnownPackage } from './package-record.ts';
 
 /** nixpkgs' priority of a package that names none (`lib.meta.defaultPriority`). */
 const DEFAULT_PRIORITY = 5;

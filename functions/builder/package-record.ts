@@ -65,6 +65,12 @@ export type PackageRecord = Extract<AttributeRecord, { kind: 'package' }>;
 /** What says what a package is called. */
 export type NamedRecord = Extract<AttributeRecord, { kind: 'package' | 'named' }>;
 
+/** A package's record, and the key hash that it has. */
+export interface KnownPackage {
+  readonly key: string;
+  readonly record: PackageRecord;
+}
+
 /** What decides what an attribute means. */
 export interface PackageIdentity {
   /** See `expressionsDigest`. */

@@ -7,13 +7,13 @@ import type { PackageSource } from '../nix/source.ts';
 import type { ClosurePath } from '../nix/store-path.ts';
 import type { System } from '../oci/platform.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
-import { findRecord, type FoundRecord, overwriteRecord, settleRecord } from '../storage/record.ts';
-import { agreeOnPaths } from './agree-on-paths.ts';
+import { findRecord, type FoundRecord, settleRecord } from '../storage/record.ts';
 import { describePackages, type FindCall } from './describe-packages.ts';
 import type { PackagesUnavailable } from './outcome.ts';
 import { PackageDeniedError } from './package-policy.ts';
 import {
   type AttributeRecord,
+  type KnownPackage,
   namedRecord,
   packageKey,
   packageObject,
@@ -23,6 +23,7 @@ import {
 } from './package-record.ts';
 import { unionOf } from './reachable.ts';
 import { rememberedTrees } from './remembered-trees.ts';
+import { settlePaths } from './settle-paths.ts';
 
 /** The packages of an image at one revision, or why they are not to be had. */
 export type Packages =
@@ -34,12 +35,6 @@ export type Packages =
       readonly evaluated: number;
     }
   | PackagesUnavailable;
-
-/** A package's record, and the key hash that it has. */
-export interface KnownPackage {
-  readonly key: string;
-  readonly record: PackageRecord;
-}
 
 export interface PackageQuery {
   readonly source: PackageSource;
@@ -160,28 +155,6 @@ export function packageFinder(world: {
     );
   }
 
-  /** Rewrites records that name another content of a path than the others do. Those that were recorded before decide. */
-  async function settlePaths(
-    packages: readonly KnownPackage[],
-    {
-      isRecorded,
-      signal,
-    }: { readonly isRecorded: (one: PackageRecord) => boolean; readonly signal: AbortSignal | undefined },
-  ): Promise<readonly KnownPackage[]> {
-    const records = packages.map(({ record }) => record);
-    const deciding = [...records.filter(isRecorded), ...records.filter((one) => !isRecorded(one))];
-    const agreed = new Map(agreeOnPaths(deciding).map((record, index) => [deciding[index], record]));
-    return Promise.all(
-      packages.map(async ({ key, record: before }) => {
-        const record = agreed.get(before) ?? before;
-        if (record === before) return { key, record };
-        const found = await findRecord(store, packageObject(key), packageRecordSchema, { signal });
-        await overwriteRecord(store, packageObject(key), record, found, { signal });
-        return { key, record };
-      }),
-    );
-  }
-
   const packages: PackageFinder = {
     keysOf: (query) => attributesOf(query).map((attribute) => keyOf(query, attribute)),
 
@@ -216,7 +189,7 @@ export function packageFinder(world: {
       const found = conclude(query, attributes, known, missing.size, keyOf);
       if (found.kind !== 'packages') return found;
       const isRecorded = ({ attribute }: PackageRecord): boolean => !missing.has(attribute);
-      return { ...found, packages: await settlePaths(found.packages, { isRecorded, signal: call.signal }) };
+      return { ...found, packages: await settlePaths(store, found.packages, { isRecorded, signal: call.signal }) };
     },
 
     async findBuilt(query, call) {
