@@ -1,6 +1,6 @@
 import { choose, type Choices } from './choose.ts';
 import { components, reachable } from './graph.ts';
-import type { DebianPackage } from './package.ts';
+import { type DebianPackage, isDocumentation } from './package.ts';
 
 /** What the lock says of one package; default.nix reads it. */
 export interface LockedPackage {
@@ -13,6 +13,8 @@ export interface LockedPackage {
   readonly description: string;
   /** What it takes on a disk. */
   readonly installedBytes?: number;
+  /** Who asks for it wants to read it: its documents belong to it. */
+  readonly documents?: true;
   /** The numbers of the packages of a dependency cycle, made as one output. The first stands for all, and has their dependencies. */
   readonly group?: readonly number[];
   /** Numbers of packages, in the order of their names. */
@@ -66,6 +68,7 @@ export function makeLock(
       sha256: debian.sha256,
       description: debian.description,
       ...(debian.installedBytes === undefined ? {} : { installedBytes: debian.installedBytes }),
+      ...(isDocumentation(debian) ? { documents: true } : {}),
       ...(group === undefined ? {} : { group: numbersOf(group) }),
       ...(group === undefined || group[0] === debian.name
         ? { depends: numbersOf(dependsOf(group ?? [debian.name], choices.depends)) }

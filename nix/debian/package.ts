@@ -39,6 +39,14 @@ const FIELDS: ReadonlySet<string> = new Set([
   'Installed-Size',
 ]);
 
+/** Sections of packages that are wanted because of what people read (Debian Policy, 2.4). */
+const SECTIONS_OF_DOCUMENTS: ReadonlySet<string> = new Set(['doc', 'localization']);
+
+/** Whether who asks for it wants to read it. */
+export function isDocumentation({ section }: DebianPackage): boolean {
+  return SECTIONS_OF_DOCUMENTS.has(section);
+}
+
 const PRIORITIES: readonly string[] = ['required', 'important', 'standard', 'optional', 'extra'];
 
 /** What maintainer scripts need, and nothing else does. They do not run when Nix makes an output of a package. */

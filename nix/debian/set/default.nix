@@ -85,6 +85,7 @@ let
           system = builtins.currentSystem;
           builder = "/usr/bin/perl";
           inherit args tools;
+          outputs = [ "out" "doc" ];
           debs = map fetch members;
           inherit architecture depends essentials bare;
           preferLocalBuild = true;
@@ -118,17 +119,23 @@ let
       describe =
         package: drv:
         drv
+        // about package
         // {
-          name = sanitise "${package.name}-${package.version}";
-          pname = package.name;
-          version = package.version;
-          meta = {
-            description = package.description;
-            priority = 5;
-            outputsToInstall = [ "out" ];
-          }
-          // (if package ? installedBytes then { sizeBytes = package.installedBytes; } else { });
+          # What people read: for images that want it.
+          doc = drv.doc // about package;
         };
+
+      about = package: {
+        name = sanitise "${package.name}-${package.version}";
+        pname = package.name;
+        version = package.version;
+        meta = {
+          description = package.description;
+          priority = 5;
+          outputsToInstall = if package ? documents then [ "out" "doc" ] else [ "out" ];
+        }
+        // (if package ? installedBytes then { sizeBytes = package.installedBytes; } else { });
+      };
 
       has = name: names.${prefixOf name} ? ${name};
       get = name: attribute names.${prefixOf name}.${name};

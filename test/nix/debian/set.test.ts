@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
+  linkSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -24,10 +25,13 @@ const tools = ['nix-build', 'dpkg-deb', 'patchelf'];
 const missing = tools.filter((tool) => spawnSync(tool, ['--version']).error !== undefined);
 const environment = { ...process.env, NIX_CONFIG: 'build-users-group =\nsandbox = false\nsubstitute = false' };
 
-/** A package made of files (text, or the target of a link) by their paths in Debian. */
+/** Text, where a link leads, a program of this machine, or another name of a file that came before. */
+type MadeFile = string | { readonly link: string } | { readonly copy: string } | { readonly also: string };
+
+/** A package made of files by their paths in Debian. */
 interface Made {
   readonly fields?: Readonly<Record<string, string>>;
-  readonly files?: Readonly<Record<string, string | { readonly link: string } | { readonly copy: string }>>;
+  readonly files?: Readonly<Record<string, MadeFile>>;
   readonly postinst?: string;
 }
 
@@ -76,6 +80,28 @@ echo ran > /tmp/nixery-run-postinst-ran
     fields: { Depends: 'tool' },
     files: { '/usr/share/ca-certificates/b.crt': 'B\n', '/usr/share/ca-certificates/a.crt': 'A' },
   },
+  documented: {
+    fields: { Depends: 'tool-common' },
+    files: {
+      '/usr/bin/documented': SCRIPT,
+      '/usr/lib/documented/program': { also: '/usr/bin/documented' },
+      '/usr/share/doc/documented/copyright': 'free',
+      '/usr/share/doc/documented/README': 'read',
+      '/usr/share/doc/documented/NEWS': { also: '/usr/share/doc/documented/README' },
+      '/usr/share/doc/documented/TODO': { link: 'README' },
+      '/usr/share/doc/documented/program': { link: '../../../bin/documented' },
+      '/usr/share/doc/documented/text': { link: '../../tool-common/text' },
+      '/usr/share/doc/documented-extras': { link: 'documented' },
+      '/usr/share/man/man1/documented.1': 'manual',
+      '/usr/share/locale/de/LC_MESSAGES/documented.mo': 'übersetzt',
+      '/usr/share/locale/locale.alias': 'aliases',
+      '/usr/share/documented/help': { link: '../doc/documented/README' },
+    },
+  },
+  'tool-doc': {
+    fields: { Section: 'doc' },
+    files: { '/usr/share/doc/tool-doc/copyright': 'free', '/usr/share/doc/tool-doc/manual': 'read' },
+  },
   unlucky: { fields: { Depends: 'gone (>= 2) | lost' } },
   'g++': { files: { '/usr/bin/g++': 'compiler' } },
 };
@@ -86,6 +112,7 @@ function makeDeb(folder: string, name: string, { fields = {}, files = {}, postin
     mkdirSync(dirname(join(root, path)), { recursive: true });
     if (typeof content === 'string') writeFileSync(join(root, path), content, { mode: 0o755 });
     else if ('link' in content) symlinkSync(content.link, join(root, path));
+    else if ('also' in content) linkSync(join(root, content.also), join(root, path));
     else writeFileSync(join(root, path), readFileSync(content.copy), { mode: 0o4755 });
   }
   mkdirSync(join(root, 'DEBIAN'), { recursive: true });
@@ -101,6 +128,16 @@ function makeDeb(folder: string, name: string, { fields = {}, files = {}, postin
     .update(readFileSync(join(folder, file)))
     .digest('hex');
   return `${control}\nFilename: ${file}\nSHA256: ${sha256}\n`;
+}
+
+/** Files, and links with where they lead, sorted; folders are not named. */
+function filesBelow(folder: string): string[] {
+  const found = execFileSync('find', [folder, '!', '-type', 'd', '-printf', '%P -> %l\\n']).toString();
+  return found
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => line.replace(/ -> $/, ''))
+    .sort();
 }
 
 describe('the Debian package set', { skip: missing.length > 0 ? `without ${missing.join(', ')}` : false }, () => {
@@ -204,6 +241,35 @@ describe('the Debian package set', { skip: missing.length > 0 ? `without ${missi
     const patchelf = (option: string) => execFileSync('patchelf', [option, program]).toString().trim();
     assert.equal(patchelf('--print-interpreter'), `${built('libc6')}/lib64/ld-linux-x86-64.so.2`);
     assert.equal(patchelf('--print-rpath'), `${built('libc6')}/lib/x86_64-linux-gnu`);
+  });
+  it('has what people read in an output of its own, but for the copyright', () => {
+    const [output, documents] = [built('documented'), built('documented.doc')];
+    assert.deepEqual(filesBelow(output), [
+      'bin/documented',
+      'lib/documented/program -> ../../bin/documented',
+      `nix-support/propagated-user-env-packages`,
+      'share/doc/documented-extras -> documented',
+      'share/doc/documented/copyright',
+      'share/documented/help -> /usr/share/doc/documented/README',
+      'share/locale/locale.alias',
+    ]);
+    assert.deepEqual(filesBelow(documents), [
+      'share/doc/documented/NEWS',
+      'share/doc/documented/README -> NEWS',
+      'share/doc/documented/TODO -> README',
+      `share/doc/documented/program -> ${output}/bin/documented`,
+      `share/doc/documented/text -> ${built('tool-common')}/share/tool-common/text`,
+      'share/locale/de/LC_MESSAGES/documented.mo',
+      'share/man/man1/documented.1',
+    ]);
+    assert.equal(readFileSync(join(documents, 'share/doc/documented/TODO'), 'utf8'), 'read');
+    assert.equal(evaluated('packages.documented.doc.version'), '1:1.0~rc1-1');
+  });
+  it('gives who asks for documentation both outputs', () => {
+    assert.deepEqual(filesBelow(built('tool-doc')), ['share/doc/tool-doc/copyright']);
+    assert.deepEqual(filesBelow(built('tool-doc.doc')), ['share/doc/tool-doc/manual']);
+    assert.deepEqual(evaluated('packages.tool-doc.meta.outputsToInstall'), ['out', 'doc']);
+    assert.deepEqual(evaluated('packages.documented.meta.outputsToInstall'), ['out']);
   });
   it('makes the file of all certificates, and cacert of nothing else', () => {
     const output = built('cacert');

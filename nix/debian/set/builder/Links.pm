@@ -23,6 +23,22 @@ sub targets {
     return %targets;
 }
 
+# One file with several names: in a Nix store each of them would be a file of its own. The first name stays, the others
+# lead to it.
+sub replace_hard_links {
+    my ($root) = @_;
+    my %first;
+    Tree::walk($root, sub {
+        my ($path) = @_;
+        my (undef, $inode, undef, $names) = lstat "$root$path" or die "cannot read $root$path: $!\n";
+        return unless -f _ && $names > 1;
+        my $first = $first{$inode} //= $path;
+        return if $first eq $path;
+        unlink "$root$path" or die "cannot remove $root$path: $!\n";
+        symlink relative($path, $first), "$root$path" or die "cannot link $root$path: $!\n";
+    });
+}
+
 sub absolute {
     my @parts;
     for my $part (split m{/}, $_[0]) {

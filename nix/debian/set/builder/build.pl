@@ -1,8 +1,8 @@
 #!/usr/bin/perl
-# Makes one Nix output from the .deb files of one Debian package, or of several that depend on each other.
+# Makes Nix outputs from the .deb files of one Debian package, or of several that depend on each other.
 #
-# What Nix passes in the environment: out; debs, the files to unpack; depends, the outputs that these packages depend
-# on; essentials, the outputs of essential packages, which scripts use without declaring it; architecture; bare, set
+# What Nix passes in the environment: out; doc, the output of what people read; debs, the files to unpack; depends, the
+# outputs that these packages depend on; essentials, the outputs of essential packages, which scripts use without declaring it; architecture; bare, set
 # when the output is wanted without anything else.
 # Needs no more of Perl than Debian's perl-base. Every list is sorted or in the order of the lock, so that the same
 # lock and tools give the same bytes everywhere.
@@ -12,6 +12,7 @@ use File::Basename qw(dirname);
 use lib dirname(__FILE__);
 use Alternatives;
 use Certificates;
+use Documents;
 use Elf;
 use Links;
 use Neighbours;
@@ -26,13 +27,14 @@ $ENV{LC_ALL} = 'C';
 umask 022;
 
 my $out        = $ENV{out};
+my $doc        = $ENV{doc};
 my @debs       = split ' ', $ENV{debs};
 my @depends    = split ' ', $ENV{depends};
 my @essentials = split ' ', $ENV{essentials};
 my %triples    = (amd64 => 'x86_64-linux-gnu', arm64 => 'aarch64-linux-gnu');
 my $triple     = $triples{ $ENV{architecture} } or die "unknown architecture $ENV{architecture}\n";
 
-Tree::make_directory($out);
+Tree::make_directory($_) for $out, $doc;
 my @alternatives;
 for my $deb (@debs) {
     Tree::unpack($deb, $out);
@@ -44,18 +46,23 @@ for my $deb (@debs) {
 
 my %targets = Links::targets($out);
 Tree::flatten($out);
+Documents::move($out, $doc);
+Links::replace_hard_links($_) for $out, $doc;
+my %of_documents = map { $_ => delete $targets{$_} } grep { -l "$doc$_" } keys %targets;
 
 # Where a file of the Debian file system may be, in the order of the search: here, in a dependency.
-my $store = Store::search($out, Store::closure(@depends));
+my @dependencies = Store::closure(@depends);
+my $store        = Store::search($out, @dependencies);
 Alternatives::add(\%targets, $out, $store, @alternatives);
 Links::write(\%targets, $out, $store);
+Links::write(\%of_documents, $doc, Store::search($doc, $out, @dependencies));
 Certificates::bundle($out);
 
 my $elf = Elf::fix($out, $store, $triple, $ENV{architecture});
 Neighbours::link($out, $store, $triple, @{ $elf->{programs} });
 Schemas::compile($out, $store, $triple);
 my @used = Scripts::fix($out, $store, $elf, @essentials);
-Tree::run('chmod', '-R', 'u+w', $out);
+Tree::run('chmod', '-R', 'u+w', $out, $doc);
 
 # What an image's root links beside this output, as buildEnv does it: Debian's programs look for their files in /usr.
 my @propagated = $ENV{bare} ? () : (@depends, @used);

@@ -1,0 +1,34 @@
+# What people read and programs do not need: manuals, documentation and translations. It is an output of its own, so
+# that an image has it only where somebody asks for it: for git.doc, or for a package of Debian's section doc. Debian's slim container images leave out the same.
+package Documents;
+use strict;
+use warnings;
+use Tree;
+
+# Programs must work without the files of /usr/share/doc (Debian Policy, 12.3). What a package's licence demands stays
+# with the package: its copyright.
+my $document = qr{^/share/(?:
+    doc/[^/]+/(?!copyright$).
+  | (?:man|info|help|gnome/help|omf|gtk-doc|doc-base|lintian|linda)/.
+  | locale/[^/]+/LC_MESSAGES/.
+)}x;
+
+# Moves the documents of one folder to another, with the same places.
+sub move {
+    my ($out, $doc) = @_;
+    my @documents;
+    Tree::walk($out, sub {
+        my ($path) = @_;
+        lstat "$out$path" or die "cannot read $out$path: $!\n";
+        push @documents, $path if $path =~ $document && !-d _;
+    });
+    for my $path (@documents) {
+        Tree::make_parents("$doc$path");
+        rename "$out$path", "$doc$path" or die "cannot rename $out$path: $!\n";
+        # A folder that has nothing else goes as well.
+        my $folder = $path;
+        1 while $folder =~ s{/[^/]+$}{} && $folder ne '' && rmdir "$out$folder";
+    }
+}
+
+1;
