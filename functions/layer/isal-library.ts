@@ -18,7 +18,7 @@ export interface IsalLibrary {
   /** Zero or a positive number, or a negative one for what failed. */
   inflate(state: Buffer): number;
   /** Where a buffer of ordinary, fixed memory lies. It stays there as long as somebody holds the buffer. */
-  addressOf(buffer: Buffer): bigint;
+  addressOf(buffer: Uint8Array): bigint;
 }
 
 /** @throws CompressorMissingError when the library is not installed */

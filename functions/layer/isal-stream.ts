@@ -50,6 +50,7 @@ function streamMemory(library: IsalLibrary): StreamMemory {
 
 /** Takes bytes piece by piece, and gives out what it makes of them, valid until more is asked for. */
 export interface IsalStream {
+  /** @param bytes stay as they are until all that is made of them was given out */
   write(bytes: Uint8Array): Generator<Buffer, void, void>;
   end(): Generator<Buffer, void, void>;
   /** Gives its memory back. To be called once, whatever happened. */
@@ -80,11 +81,10 @@ export function isalStreams(library: IsalLibrary): IsalStreams {
       state.writeUInt32LE(OUTPUT_BYTES, at.availableOut);
     }
 
-    /** Hands over what is in the input's memory. The output is given out when it is full. */
-    function* run(isLast: boolean): Generator<Buffer, void, void> {
-      state.writeBigUInt64LE(inputAddress, at.nextIn);
-      state.writeUInt32LE(used, at.availableIn);
-      used = 0;
+    /** Hands over what lies at an address. The output is given out when it is full. */
+    function* run(address: bigint, length: number, isLast: boolean): Generator<Buffer, void, void> {
+      state.writeBigUInt64LE(address, at.nextIn);
+      state.writeUInt32LE(length, at.availableIn);
       for (;;) {
         if (isClosed) throw new Error('the stream is closed');
         const outcome = work(state, isLast);
@@ -96,19 +96,31 @@ export function isalStreams(library: IsalLibrary): IsalStreams {
       }
     }
 
+    /** Hands over what is in the input's memory. */
+    function runInput(isLast: boolean): Generator<Buffer, void, void> {
+      const length = used;
+      used = 0;
+      return run(inputAddress, length, isLast);
+    }
+
     resetOutput();
     return {
       *write(bytes) {
+        // A whole block need not be copied first.
+        if (used === 0 && bytes.length === INPUT_BYTES) {
+          yield* run(library.addressOf(bytes), INPUT_BYTES, false);
+          return;
+        }
         for (let offset = 0; offset < bytes.length;) {
           const taken = Math.min(INPUT_BYTES - used, bytes.length - offset);
           input.set(bytes.subarray(offset, offset + taken), used);
           used += taken;
           offset += taken;
-          if (used === INPUT_BYTES) yield* run(false);
+          if (used === INPUT_BYTES) yield* runInput(false);
         }
       },
       *end() {
-        yield* run(true);
+        yield* runInput(true);
         const filled = OUTPUT_BYTES - state.readUInt32LE(at.availableOut);
         if (filled > 0) yield output.subarray(0, filled);
       },

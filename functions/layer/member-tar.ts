@@ -11,8 +11,9 @@ import {
 } from './tree.ts';
 
 /**
- * How much is handed over at once. Small enough to stay in a core's cache between reading, hashing and writing, large
- * enough that what each costs beside the bytes does not count.
+ * How much is handed over at once, each time but the last. Small enough to stay in a core's cache between reading, hashing
+ * and compressing, large enough that what each costs beside the bytes does not count; and what ISA-L takes as it is
+ * (isal-stream.ts).
  */
 const CHUNK_BYTES = 256 * 1024;
 
@@ -65,8 +66,11 @@ export function* memberTar(path: ByteString, location: ByteString, tree: Tree): 
   }
 
   function* put(bytes: Buffer): Generator<Buffer, void, void> {
-    if (used + bytes.length > CHUNK_BYTES) yield* flush();
-    used += bytes.copy(chunk, used);
+    const taken = bytes.copy(chunk, used);
+    used += taken;
+    if (taken === bytes.length) return;
+    yield* flush();
+    used += bytes.copy(chunk, used, taken);
   }
 
   function* content(file: ByteString, { size }: RegularFile): Generator<Buffer, void, void> {

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { run } from '../support/command.ts';
 import { memberTar } from '../../functions/layer/member-tar.ts';
 import { byteString, readTree } from '../../functions/layer/tree.ts';
 
@@ -23,6 +24,32 @@ describe('the tar of a store path', () => {
       await rm(join(path, 'file'));
       await symlink(secret, join(path, 'file'));
       assert.throws(() => [...memberTar('a', location, tree)], { code: 'ELOOP' });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  it('comes in whole chunks, also where one ends within a header', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'nixery-member-'));
+    try {
+      // The folder's header, the first file's, and its content leave one block; the next header takes three.
+      const chunkBytes = 256 * 1024;
+      const names = ['a'.repeat(10), 'b'.repeat(200), 'c'.repeat(200)];
+      const path = join(folder, 'path');
+      await mkdir(path);
+      for (const name of names) await writeFile(join(path, name), Buffer.alloc(chunkBytes - 3 * 512, name));
+      const location = byteString(path);
+      const chunks = Array.from(memberTar('p', location, await readTree(location)), (chunk) => Buffer.from(chunk));
+      assert.deepEqual(
+        chunks.map(({ length }) => length),
+        [chunkBytes, chunkBytes, chunkBytes - 512],
+      );
+      const tar = join(folder, 'tar');
+      await writeFile(tar, Buffer.concat(chunks));
+      const unpacked = join(folder, 'unpacked');
+      await mkdir(unpacked);
+      await run('tar', ['--extract', '--file', tar, '--directory', unpacked]);
+      await run('diff', ['--recursive', path, join(unpacked, 'p')]);
     } finally {
       await rm(folder, { recursive: true });
     }
