@@ -4,7 +4,7 @@ import { CompressorError, CompressorMissingError } from './compressor-error.ts';
 import { openIsal } from './isal-library.ts';
 import { INPUT_BYTES, type IsalStreams, isalStreams } from './isal-stream.ts';
 
-/** 384 MB/s and 64.4 MB for the closure of `shell/git`; level 1 gains no time, 3 takes half as long again for two percent. */
+/** Of `shell/git`, 1 makes 1.4 percent more bytes in 8 percent less time, 3 two percent fewer in half as long again. */
 const LEVEL = 2;
 
 /** Magic, deflate, no flags, no time (RFC 1952, section 2.3); two more bytes say nothing. */
