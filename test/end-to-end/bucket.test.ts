@@ -308,7 +308,7 @@ describe('a registry over a bucket', () => {
   it('packs and serves 300 MB in 250 MB of memory', async (context) => {
     await using bucket = await startBucket();
     await using registry = await startRegistry(await withKey(bucket, debianPackages));
-    const image = await copyAndCheck(registry.host, 'python3/gcc/nodejs/postgresql/redis-server/clang');
+    const image = await copyAndCheck(registry.host, 'python3/gcc/nodejs/postgresql/redis-server/clang/cmake/git');
     assert.ok(image.size > 300e6, `the image has ${image.size} bytes`);
     const peakBytes = await registry.peakMemoryBytes();
     context.diagnostic(`${Math.round(peakBytes / 1e6)} MB`);
