@@ -8,6 +8,7 @@ import type { ClosurePath } from '../nix/store-path.ts';
 import type { System } from '../oci/platform.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
 import { findRecord, type FoundRecord, settleRecord } from '../storage/record.ts';
+import { rememberedRecords } from '../storage/remembered-records.ts';
 import { describePackages, type FindCall } from './describe-packages.ts';
 import type { PackagesUnavailable } from './outcome.ts';
 import { PackageDeniedError } from './package-policy.ts';
@@ -24,6 +25,9 @@ import {
 import { unionOf } from './reachable.ts';
 import { rememberedTrees } from './remembered-trees.ts';
 import { settlePaths } from './settle-paths.ts';
+
+/** Of records of packages: two or three shells', which take ten times as much when they are parsed. */
+const MAX_REMEMBERED_BYTES = 2_000_000;
 
 /** The packages of an image at one revision, or why they are not to be had. */
 export type Packages =
@@ -72,6 +76,7 @@ export function packageFinder(world: {
 }): PackageFinder {
   const { store, nix, ahead, expressions } = world;
   const remembered = rememberedTrees();
+  const records = rememberedRecords<AttributeRecord>(MAX_REMEMBERED_BYTES);
 
   const keyOf = ({ source, revision, system }: PackageQuery, attribute: string) =>
     packageKey({ expressions, source: source.identity, revision, system, attribute });
@@ -130,7 +135,10 @@ export function packageFinder(world: {
         }
         const before = missing.get(resolution.attribute) ?? { kind: 'absent' };
         const object = packageObject(keyOf(query, resolution.attribute));
-        const settled = await settleRecord(store, object, packageRecordSchema, record, before, { signal: call.signal });
+        const settled = await settleRecord(store, object, packageRecordSchema, record, before, {
+          signal: call.signal,
+          remembered: records,
+        });
         // Another instance may not give what this one gives, and says no more of it.
         return settled.kind === 'named' ? record : settled;
       }),
@@ -165,7 +173,10 @@ export function packageFinder(world: {
       await Promise.all(
         attributes.map(async (attribute) => {
           const object = packageObject(keyOf(query, attribute));
-          const record = await findRecord(store, object, packageRecordSchema, { signal: call.signal });
+          const record = await findRecord(store, object, packageRecordSchema, {
+            signal: call.signal,
+            remembered: records,
+          });
           if (record.kind !== 'found') missing.set(attribute, record);
           else if (record.value.kind !== 'named') known.set(attribute, record.value);
           else

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { z } from 'zod';
 import type { BlobStore, Generation, IoOptions } from './blob-store.ts';
 import type { ObjectKey } from './object-key.ts';
+import type { RememberedRecords } from './remembered-records.ts';
 
 /** What was found where a record should be. `broken`: no JSON, or of another shape or version; to be rebuilt and replaced. */
 export type FoundRecord<T> =
@@ -9,18 +10,28 @@ export type FoundRecord<T> =
   | { readonly kind: 'absent' }
   | { readonly kind: 'broken'; readonly reason: string; readonly generation: Generation };
 
+export interface RecordOptions<T> extends IoOptions {
+  /** Where large records of this kind are parsed once. */
+  readonly remembered?: RememberedRecords<T> | undefined;
+}
+
 /** Reads a record and checks its shape. */
 export async function findRecord<T>(
   store: BlobStore,
   key: ObjectKey,
   schema: z.ZodType<T>,
-  options: IoOptions = {},
+  { remembered, ...options }: RecordOptions<T> = {},
 ): Promise<FoundRecord<T>> {
   const stored = await store.readRecord(key, options);
   if (stored === undefined) return { kind: 'absent' };
   const { bytes, generation } = stored;
+  const known = remembered?.get(key, bytes);
+  if (known !== undefined) return { kind: 'found', value: known, generation };
   const read = parseRecord(bytes, schema);
-  if (read.kind === 'found') return { ...read, generation };
+  if (read.kind === 'found') {
+    remembered?.set(key, bytes, read.value);
+    return { ...read, generation };
+  }
   store.notice?.({ kind: 'broken-record', key, reason: read.reason });
   return { ...read, generation };
 }
@@ -53,8 +64,9 @@ export async function settleRecord<T>(
   schema: z.ZodType<T>,
   value: T,
   found: FoundRecord<T>,
-  options: IoOptions = {},
+  options: RecordOptions<T> = {},
 ): Promise<T> {
+  const { remembered, ...io } = options;
   const bytes = Buffer.from(JSON.stringify(value));
   let current = found;
   for (let attempt = 0; attempt < 10; attempt++) {
@@ -62,9 +74,12 @@ export async function settleRecord<T>(
     if (current.kind === 'found') return current.value;
     const written =
       current.kind === 'absent'
-        ? await store.createRecord(key, bytes, options)
-        : await store.replaceRecord(key, bytes, current.generation, options);
-    if (written) return value;
+        ? await store.createRecord(key, bytes, io)
+        : await store.replaceRecord(key, bytes, current.generation, io);
+    if (written) {
+      remembered?.set(key, bytes, value);
+      return value;
+    }
     current = await findRecord(store, key, schema, options);
   }
   throw new Error(`${store.name}: ${key} changes faster than it can be settled`);

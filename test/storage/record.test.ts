@@ -5,7 +5,8 @@ import { z } from 'zod';
 import type { BlobStore } from '../../functions/storage/blob-store.ts';
 import { memoryStore } from '../../functions/storage/memory.ts';
 import { objectKey } from '../../functions/storage/object-key.ts';
-import { findRecord, keyHash, settleRecord } from '../../functions/storage/record.ts';
+import { findRecord, type FoundRecord, keyHash, settleRecord } from '../../functions/storage/record.ts';
+import { type RememberedRecords, rememberedRecords } from '../../functions/storage/remembered-records.ts';
 
 const KEY = objectKey('contents', 'key');
 const schema = z.object({ version: z.literal(1), size: z.number() });
@@ -119,6 +120,65 @@ describe('settleRecord', () => {
     const signal = AbortSignal.abort(reason);
     await assert.rejects(settleRecord(store, KEY, schema, mine, { kind: 'absent' }, { signal }), reason);
     assert.equal(await contentOf(store), undefined);
+  });
+});
+
+describe('remembered records', () => {
+  type Sized = z.infer<typeof schema>;
+  const read = async (store: BlobStore, remembered: RememberedRecords<Sized>): Promise<FoundRecord<Sized>> =>
+    findRecord(store, KEY, schema, { remembered });
+  const valueOf = (found: FoundRecord<Sized>): Sized => {
+    assert.equal(found.kind, 'found');
+    return found.value;
+  };
+
+  it('are not parsed again while the store has the same bytes', async () => {
+    const store = await holding('{"version":1,"size":7}');
+    const remembered = rememberedRecords<Sized>(1_000);
+    const first = await read(store, remembered);
+    const second = await read(store, remembered);
+    assert.equal(valueOf(second), valueOf(first));
+    assert.deepEqual(second, first);
+    await store.delete(KEY);
+    await store.createRecord(KEY, Buffer.from('{"version":1,"size":8}'));
+    const third = await read(store, remembered);
+    assert.equal(valueOf(third).size, 8);
+    assert.equal(third.kind === 'found' && third.generation, (await store.stat(KEY))?.generation);
+  });
+
+  it('are those that were written as well, and not those of somebody who was faster', async () => {
+    const store = memoryStore();
+    const remembered = rememberedRecords<Sized>(1_000);
+    const mine = { version: 1 as const, size: 1 };
+    await settleRecord(store, KEY, schema, mine, { kind: 'absent' }, { remembered });
+    assert.equal(valueOf(await read(store, remembered)), mine);
+    const other = rememberedRecords<Sized>(1_000);
+    await settleRecord(store, KEY, schema, { version: 1, size: 2 }, { kind: 'absent' }, { remembered: other });
+    assert.equal(valueOf(await read(store, other)).size, 1);
+  });
+
+  it('are gone with the record, and broken ones are none', async () => {
+    const store = await holding('{"version":1,"size":7}');
+    const remembered = rememberedRecords<Sized>(1_000);
+    await read(store, remembered);
+    await store.delete(KEY);
+    assert.deepEqual(await read(store, remembered), { kind: 'absent' });
+    await store.createRecord(KEY, Buffer.from('{"version":2}'));
+    assert.equal((await read(store, remembered)).kind, 'broken');
+    assert.equal((await read(store, remembered)).kind, 'broken');
+  });
+
+  it('are no more than there is room for', () => {
+    const remembered = rememberedRecords<Sized>(50);
+    const bytes = Buffer.alloc(20);
+    const keys = ['a', 'b', 'c'].map((name) => objectKey('contents', name));
+    for (const key of keys) remembered.set(key, bytes, { version: 1, size: 1 });
+    assert.deepEqual(
+      keys.map((key) => remembered.get(key, bytes) !== undefined),
+      [false, true, true],
+    );
+    remembered.set(KEY, Buffer.alloc(51), { version: 1, size: 1 });
+    assert.equal(remembered.get(KEY, Buffer.alloc(51)), undefined);
   });
 });
 
