@@ -42,9 +42,9 @@ const FIELDS: ReadonlySet<string> = new Set([
 /** Sections of packages that are wanted because of what people read (Debian Policy, 2.4). */
 const SECTIONS_OF_DOCUMENTS: ReadonlySet<string> = new Set(['doc', 'localization']);
 
-/** Whether who asks for it wants to read it. */
-export function isDocumentation({ section }: DebianPackage): boolean {
-  return SECTIONS_OF_DOCUMENTS.has(section);
+/** Whether who asks for it wants to read it. Some are in the section of what they describe. */
+export function isDocumentation({ name, section }: DebianPackage): boolean {
+  return SECTIONS_OF_DOCUMENTS.has(section) || name.endsWith('-doc');
 }
 
 const PRIORITIES: readonly string[] = ['required', 'important', 'standard', 'optional', 'extra'];

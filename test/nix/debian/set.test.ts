@@ -95,13 +95,17 @@ echo ran > /tmp/nixery-run-postinst-ran
       '/usr/share/man/man1/documented.1': 'manual',
       '/usr/share/locale/de/LC_MESSAGES/documented.mo': 'übersetzt',
       '/usr/share/locale/locale.alias': 'aliases',
+      '/usr/share/gtk-doc/html/documented/index.html': 'read',
+      '/usr/share/gtk-doc/python/documented.py': 'program',
+      '/usr/share/lintian/overrides/documented': 'for those who make packages',
+      '/usr/share/lintian/lib/documented.pm': 'program',
       '/usr/share/documented/help': { link: '../doc/documented/README' },
     },
   },
   'tool-doc': {
-    fields: { Section: 'doc' },
     files: { '/usr/share/doc/tool-doc/copyright': 'free', '/usr/share/doc/tool-doc/manual': 'read' },
   },
+  manuals: { fields: { Section: 'doc' }, files: { '/usr/share/man/man1/tool.1': 'read' } },
   unlucky: { fields: { Depends: 'gone (>= 2) | lost' } },
   'g++': { files: { '/usr/bin/g++': 'compiler' } },
 };
@@ -251,6 +255,8 @@ describe('the Debian package set', { skip: missing.length > 0 ? `without ${missi
       'share/doc/documented-extras -> documented',
       'share/doc/documented/copyright',
       'share/documented/help -> /usr/share/doc/documented/README',
+      'share/gtk-doc/python/documented.py',
+      'share/lintian/lib/documented.pm',
       'share/locale/locale.alias',
     ]);
     assert.deepEqual(filesBelow(documents), [
@@ -259,6 +265,8 @@ describe('the Debian package set', { skip: missing.length > 0 ? `without ${missi
       'share/doc/documented/TODO -> README',
       `share/doc/documented/program -> ${output}/bin/documented`,
       `share/doc/documented/text -> ${built('tool-common')}/share/tool-common/text`,
+      'share/gtk-doc/html/documented/index.html',
+      'share/lintian/overrides/documented',
       'share/locale/de/LC_MESSAGES/documented.mo',
       'share/man/man1/documented.1',
     ]);
@@ -269,6 +277,7 @@ describe('the Debian package set', { skip: missing.length > 0 ? `without ${missi
     assert.deepEqual(filesBelow(built('tool-doc')), ['share/doc/tool-doc/copyright']);
     assert.deepEqual(filesBelow(built('tool-doc.doc')), ['share/doc/tool-doc/manual']);
     assert.deepEqual(evaluated('packages.tool-doc.meta.outputsToInstall'), ['out', 'doc']);
+    assert.deepEqual(evaluated('packages.manuals.meta.outputsToInstall'), ['out', 'doc']);
     assert.deepEqual(evaluated('packages.documented.meta.outputsToInstall'), ['out']);
   });
   it('makes the file of all certificates, and cacert of nothing else', () => {

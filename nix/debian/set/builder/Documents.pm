@@ -1,15 +1,16 @@
 # What people read and programs do not need: manuals, documentation and translations. It is an output of its own, so
-# that an image has it only where somebody asks for it: for git.doc, or for a package of Debian's section doc. Debian's slim container images leave out the same.
+# that an image has it only where somebody asks for it: for git.doc, or for git-doc. Debian's slim container images leave
+# out the same.
 package Documents;
 use strict;
 use warnings;
 use Tree;
 
 # Programs must work without the files of /usr/share/doc (Debian Policy, 12.3). What a package's licence demands stays
-# with the package: its copyright.
+# with the package: its copyright. Not all of gtk-doc and lintian: those are programs as well, which keep themselves there.
 my $document = qr{^/share/(?:
     doc/[^/]+/(?!copyright$).
-  | (?:man|info|help|gnome/help|omf|gtk-doc|doc-base|lintian|linda)/.
+  | (?:man|info|help|omf|doc-base|gnome/help|gtk-doc/html|lintian/overrides)/.
   | locale/[^/]+/LC_MESSAGES/.
 )}x;
 
