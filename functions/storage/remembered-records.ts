@@ -8,9 +8,12 @@ import type { ObjectKey } from './object-key.ts';
 export interface RememberedRecords<T> {
   /** Undefined when the object is not known, or with other bytes. */
   get(key: ObjectKey, bytes: Buffer): T | undefined;
-  /** @param value what the bytes say; nobody changes it */
+  /** Of large records. @param value what the bytes say; nobody changes it */
   set(key: ObjectKey, bytes: Buffer, value: T): void;
 }
+
+/** Smaller ones are parsed in no time. Node cuts their bytes out of larger memory, all of which would be kept. */
+const LEAST_BYTES = 4_096;
 
 /** @param maxBytes of records, as they are stored; their values take some times as much */
 export function rememberedRecords<T extends object>(maxBytes: number): RememberedRecords<T> {
@@ -21,7 +24,7 @@ export function rememberedRecords<T extends object>(maxBytes: number): Remembere
       return known?.bytes.equals(bytes) ? known.value : undefined;
     },
     set(key, bytes, value) {
-      remembered.set(key, { bytes, value }, { size: Math.max(1, bytes.length) });
+      if (bytes.length >= LEAST_BYTES) remembered.set(key, { bytes, value }, { size: bytes.length });
     },
   };
 }

@@ -44,7 +44,7 @@ const SECTIONS_OF_DOCUMENTS: ReadonlySet<string> = new Set(['doc', 'localization
 
 /** Whether who asks for it wants to read it. Some are in the section of what they describe. */
 export function isDocumentation({ name, section }: DebianPackage): boolean {
-  return SECTIONS_OF_DOCUMENTS.has(section) || name.endsWith('-doc');
+  return SECTIONS_OF_DOCUMENTS.has(section) || /-(?:docs?|man|manual|l10n)$/.test(name);
 }
 
 const PRIORITIES: readonly string[] = ['required', 'important', 'standard', 'optional', 'extra'];

@@ -125,6 +125,8 @@ describe('settleRecord', () => {
 
 describe('remembered records', () => {
   type Sized = z.infer<typeof schema>;
+  /** As JSON, of a length that is worth it. */
+  const large = (text: string): string => text + ' '.repeat(5_000);
   const read = async (store: BlobStore, remembered: RememberedRecords<Sized>): Promise<FoundRecord<Sized>> =>
     findRecord(store, KEY, schema, { remembered });
   const valueOf = (found: FoundRecord<Sized>): Sized => {
@@ -133,14 +135,14 @@ describe('remembered records', () => {
   };
 
   it('are not parsed again while the store has the same bytes', async () => {
-    const store = await holding('{"version":1,"size":7}');
-    const remembered = rememberedRecords<Sized>(1_000);
+    const store = await holding(large('{"version":1,"size":7}'));
+    const remembered = rememberedRecords<Sized>(20_000);
     const first = await read(store, remembered);
     const second = await read(store, remembered);
     assert.equal(valueOf(second), valueOf(first));
     assert.deepEqual(second, first);
     await store.delete(KEY);
-    await store.createRecord(KEY, Buffer.from('{"version":1,"size":8}'));
+    await store.createRecord(KEY, Buffer.from(large('{"version":1,"size":8}')));
     const third = await read(store, remembered);
     assert.equal(valueOf(third).size, 8);
     assert.equal(third.kind === 'found' && third.generation, (await store.stat(KEY))?.generation);
@@ -148,18 +150,19 @@ describe('remembered records', () => {
 
   it('are those that were written as well, and not those of somebody who was faster', async () => {
     const store = memoryStore();
-    const remembered = rememberedRecords<Sized>(1_000);
-    const mine = { version: 1 as const, size: 1 };
+    const remembered = rememberedRecords<Sized>(20_000);
+    // What is no part of the shape makes it long.
+    const mine = { version: 1 as const, size: 1, rest: large('') };
     await settleRecord(store, KEY, schema, mine, { kind: 'absent' }, { remembered });
     assert.equal(valueOf(await read(store, remembered)), mine);
-    const other = rememberedRecords<Sized>(1_000);
+    const other = rememberedRecords<Sized>(20_000);
     await settleRecord(store, KEY, schema, { version: 1, size: 2 }, { kind: 'absent' }, { remembered: other });
     assert.equal(valueOf(await read(store, other)).size, 1);
   });
 
   it('are gone with the record, and broken ones are none', async () => {
-    const store = await holding('{"version":1,"size":7}');
-    const remembered = rememberedRecords<Sized>(1_000);
+    const store = await holding(large('{"version":1,"size":7}'));
+    const remembered = rememberedRecords<Sized>(20_000);
     await read(store, remembered);
     await store.delete(KEY);
     assert.deepEqual(await read(store, remembered), { kind: 'absent' });
@@ -168,17 +171,23 @@ describe('remembered records', () => {
     assert.equal((await read(store, remembered)).kind, 'broken');
   });
 
+  it('are large', async () => {
+    const store = await holding('{"version":1,"size":7}');
+    const remembered = rememberedRecords<Sized>(20_000);
+    assert.notEqual(valueOf(await read(store, remembered)), valueOf(await read(store, remembered)));
+  });
+
   it('are no more than there is room for', () => {
-    const remembered = rememberedRecords<Sized>(50);
-    const bytes = Buffer.alloc(20);
+    const remembered = rememberedRecords<Sized>(10_000);
+    const bytes = Buffer.alloc(4_100);
     const keys = ['a', 'b', 'c'].map((name) => objectKey('contents', name));
     for (const key of keys) remembered.set(key, bytes, { version: 1, size: 1 });
     assert.deepEqual(
       keys.map((key) => remembered.get(key, bytes) !== undefined),
       [false, true, true],
     );
-    remembered.set(KEY, Buffer.alloc(51), { version: 1, size: 1 });
-    assert.equal(remembered.get(KEY, Buffer.alloc(51)), undefined);
+    remembered.set(KEY, Buffer.alloc(10_001), { version: 1, size: 1 });
+    assert.equal(remembered.get(KEY, Buffer.alloc(10_001)), undefined);
   });
 });
 

@@ -76,6 +76,7 @@ let
           package,
           members,
           depends,
+          documents ? [ ],
           essentials,
           bare ? false,
         }:
@@ -87,7 +88,7 @@ let
           inherit args tools;
           outputs = [ "out" "doc" ];
           debs = map fetch members;
-          inherit architecture depends essentials bare;
+          inherit architecture depends documents essentials bare;
           preferLocalBuild = true;
           allowSubstitutes = false;
         };
@@ -112,6 +113,12 @@ let
             inherit package;
             members = map entry group;
             depends = map packageOf package.depends;
+            # Documents that consist of others'.
+            documents =
+              if package ? documents then
+                map (number: (packageOf number).doc) (builtins.filter (number: entry number ? documents) package.depends)
+              else
+                [ ];
             # Essential packages that need this one come later in the list and cannot be used by it.
             essentials = map packageOf (take (package.level or (builtins.length lock.essentials)));
           });

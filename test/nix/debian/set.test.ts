@@ -94,18 +94,24 @@ echo ran > /tmp/nixery-run-postinst-ran
       '/usr/share/doc/documented-extras': { link: 'documented' },
       '/usr/share/man/man1/documented.1': 'manual',
       '/usr/share/locale/de/LC_MESSAGES/documented.mo': 'übersetzt',
+      '/usr/share/locale/de/LC_TIME/documented.mo': { link: '../LC_MESSAGES/documented.mo' },
       '/usr/share/locale/locale.alias': 'aliases',
+      '/usr/share/documented/locale': { link: '../locale' },
       '/usr/share/gtk-doc/html/documented/index.html': 'read',
       '/usr/share/gtk-doc/python/documented.py': 'program',
       '/usr/share/lintian/overrides/documented': 'for those who make packages',
       '/usr/share/lintian/lib/documented.pm': 'program',
       '/usr/share/documented/help': { link: '../doc/documented/README' },
     },
+    postinst: `#!/bin/sh
+update-alternatives --install /usr/bin/reader reader /usr/bin/documented 10 \\
+  --slave /usr/share/man/man1/reader.1 reader.1 /usr/share/man/man1/documented.1
+`,
   },
   'tool-doc': {
     files: { '/usr/share/doc/tool-doc/copyright': 'free', '/usr/share/doc/tool-doc/manual': 'read' },
   },
-  manuals: { fields: { Section: 'doc' }, files: { '/usr/share/man/man1/tool.1': 'read' } },
+  manuals: { fields: { Section: 'doc', Depends: 'tool, tool-doc' }, files: { '/usr/share/man/man1/tool.1': 'read' } },
   unlucky: { fields: { Depends: 'gone (>= 2) | lost' } },
   'g++': { files: { '/usr/bin/g++': 'compiler' } },
 };
@@ -250,11 +256,13 @@ describe('the Debian package set', { skip: missing.length > 0 ? `without ${missi
     const [output, documents] = [built('documented'), built('documented.doc')];
     assert.deepEqual(filesBelow(output), [
       'bin/documented',
+      'bin/reader -> documented',
       'lib/documented/program -> ../../bin/documented',
       `nix-support/propagated-user-env-packages`,
-      'share/doc/documented-extras -> documented',
+      'share/doc/documented-extras -> /usr/share/doc/documented',
       'share/doc/documented/copyright',
       'share/documented/help -> /usr/share/doc/documented/README',
+      'share/documented/locale -> /usr/share/locale',
       'share/gtk-doc/python/documented.py',
       'share/lintian/lib/documented.pm',
       'share/locale/locale.alias',
@@ -268,7 +276,9 @@ describe('the Debian package set', { skip: missing.length > 0 ? `without ${missi
       'share/gtk-doc/html/documented/index.html',
       'share/lintian/overrides/documented',
       'share/locale/de/LC_MESSAGES/documented.mo',
+      'share/locale/de/LC_TIME/documented.mo -> ../LC_MESSAGES/documented.mo',
       'share/man/man1/documented.1',
+      'share/man/man1/reader.1 -> documented.1',
     ]);
     assert.equal(readFileSync(join(documents, 'share/doc/documented/TODO'), 'utf8'), 'read');
     assert.equal(evaluated('packages.documented.doc.version'), '1:1.0~rc1-1');
@@ -277,6 +287,12 @@ describe('the Debian package set', { skip: missing.length > 0 ? `without ${missi
     assert.deepEqual(filesBelow(built('tool-doc')), ['share/doc/tool-doc/copyright']);
     assert.deepEqual(filesBelow(built('tool-doc.doc')), ['share/doc/tool-doc/manual']);
     assert.deepEqual(evaluated('packages.tool-doc.meta.outputsToInstall'), ['out', 'doc']);
+    assert.deepEqual(filesBelow(built('manuals.doc')), [
+      'nix-support/propagated-user-env-packages',
+      'share/man/man1/tool.1',
+    ]);
+    const beside = readFileSync(join(built('manuals.doc'), 'nix-support/propagated-user-env-packages'), 'utf8');
+    assert.equal(beside, `${built('tool-doc.doc')}\n`);
     assert.deepEqual(evaluated('packages.manuals.meta.outputsToInstall'), ['out', 'doc']);
     assert.deepEqual(evaluated('packages.documented.meta.outputsToInstall'), ['out']);
   });

@@ -11,8 +11,11 @@ use Tree;
 my $document = qr{^/share/(?:
     doc/[^/]+/(?!copyright$).
   | (?:man|info|help|omf|doc-base|gnome/help|gtk-doc/html|lintian/overrides)/.
-  | locale/[^/]+/LC_MESSAGES/.
+  | locale/[^/]+/LC_[A-Z]+/.
 )}x;
+
+# Whether a place in an output is one of a document.
+sub is_place { return $_[0] =~ $document }
 
 # Moves the documents of one folder to another, with the same places.
 sub move {
@@ -21,7 +24,7 @@ sub move {
     Tree::walk($out, sub {
         my ($path) = @_;
         lstat "$out$path" or die "cannot read $out$path: $!\n";
-        push @documents, $path if $path =~ $document && !-d _;
+        push @documents, $path if is_place($path) && !-d _;
     });
     for my $path (@documents) {
         Tree::make_parents("$doc$path");

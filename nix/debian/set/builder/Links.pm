@@ -6,8 +6,9 @@ use warnings;
 use Store;
 use Tree;
 
-# What all packages of an image share, or what only its root has: links to these stay as they are in Debian.
-my $shared = qr{^/(?:etc|var|run|dev|proc|sys|tmp|home|root|srv)(?:/|$)};
+# What all packages of an image share, or what only its root has: links to these stay as they are in Debian. A folder of
+# documents is in two outputs, and whole only there.
+my $shared = qr{^/(?:etc|var|run|dev|proc|sys|tmp|home|root|srv|share/(?:doc|man|info|help|locale))(?:/|$)};
 
 # Each link of Debian's layout: its place in the output => the absolute path that it leads to in Debian.
 sub targets {
@@ -72,7 +73,7 @@ sub write {
     }
 }
 
-# Whether a link inside the output is right. A folder of /etc or /var is filled by many packages.
+# Whether a link inside the output is right. A folder of /etc, /var or documents is filled by many.
 sub stays {
     my ($out, $target) = @_;
     return 0 unless lstat "$out$target";

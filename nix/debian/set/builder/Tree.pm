@@ -50,6 +50,14 @@ sub write_file {
     close $file or die "cannot write $path: $!\n";
 }
 
+# Says what an image wants beside an output.
+sub propagate {
+    my ($output, @others) = @_;
+    return unless @others;
+    make_directory("$output/nix-support");
+    write_file("$output/nix-support/propagated-user-env-packages", "@others\n");
+}
+
 sub entries {
     my ($folder) = @_;
     opendir my $handle, $folder or die "cannot read $folder: $!\n";

@@ -2,8 +2,9 @@
 # Makes Nix outputs from the .deb files of one Debian package, or of several that depend on each other.
 #
 # What Nix passes in the environment: out; doc, the output of what people read; debs, the files to unpack; depends, the
-# outputs that these packages depend on; essentials, the outputs of essential packages, which scripts use without declaring it; architecture; bare, set
-# when the output is wanted without anything else.
+# outputs that these packages depend on; documents, those documents of them that belong to this package's; essentials,
+# the outputs of essential packages, which scripts use without declaring it; architecture; bare, set when the output is
+# wanted without anything else.
 # Needs no more of Perl than Debian's perl-base. Every list is sorted or in the order of the lock, so that the same
 # lock and tools give the same bytes everywhere.
 use strict;
@@ -30,6 +31,7 @@ my $out        = $ENV{out};
 my $doc        = $ENV{doc};
 my @debs       = split ' ', $ENV{debs};
 my @depends    = split ' ', $ENV{depends};
+my @documents  = split ' ', $ENV{documents};
 my @essentials = split ' ', $ENV{essentials};
 my %triples    = (amd64 => 'x86_64-linux-gnu', arm64 => 'aarch64-linux-gnu');
 my $triple     = $triples{ $ENV{architecture} } or die "unknown architecture $ENV{architecture}\n";
@@ -46,16 +48,17 @@ for my $deb (@debs) {
 
 my %targets = Links::targets($out);
 Tree::flatten($out);
-Documents::move($out, $doc);
-Links::replace_hard_links($_) for $out, $doc;
-my %of_documents = map { $_ => delete $targets{$_} } grep { -l "$doc$_" } keys %targets;
 
 # Where a file of the Debian file system may be, in the order of the search: here, in a dependency.
 my @dependencies = Store::closure(@depends);
 my $store        = Store::search($out, @dependencies);
 Alternatives::add(\%targets, $out, $store, @alternatives);
+
+Documents::move($out, $doc);
+my %of_documents = map { $_ => delete $targets{$_} } grep { Documents::is_place($_) } keys %targets;
 Links::write(\%targets, $out, $store);
 Links::write(\%of_documents, $doc, Store::search($doc, $out, @dependencies));
+Links::replace_hard_links($_) for $out, $doc;
 Certificates::bundle($out);
 
 my $elf = Elf::fix($out, $store, $triple, $ENV{architecture});
@@ -64,9 +67,6 @@ Schemas::compile($out, $store, $triple);
 my @used = Scripts::fix($out, $store, $elf, @essentials);
 Tree::run('chmod', '-R', 'u+w', $out, $doc);
 
-# What an image's root links beside this output, as buildEnv does it: Debian's programs look for their files in /usr.
-my @propagated = $ENV{bare} ? () : (@depends, @used);
-if (@propagated) {
-    Tree::make_directory("$out/nix-support");
-    Tree::write_file("$out/nix-support/propagated-user-env-packages", "@propagated\n");
-}
+# What an image's root links beside these outputs, as buildEnv does it: Debian's programs look for their files in /usr.
+Tree::propagate($out, $ENV{bare} ? () : (@depends, @used));
+Tree::propagate($doc, @documents);
