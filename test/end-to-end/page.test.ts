@@ -133,7 +133,8 @@ describe('searching all of Debian', () => {
   const MAX_ROUNDS = 50;
 
   it('takes less than 50 ms for an answer, and less than 60 MB', async () => {
-    for (const words of ['git', 'web server', 'lib', 'a', 'python module for']) {
+    const phrases = ['git', 'web server', 'lib', 'a', 'python module for'];
+    for (const words of phrases) {
       let bestMs = Infinity;
       // The best of some: others use the machine at the same time.
       for (let round = 0; round < MAX_ROUNDS && bestMs >= MOST_MS; round++) {
@@ -160,6 +161,16 @@ describe('searching all of Debian', () => {
     const bytes = used() - before;
     assert.ok(packages.size >= 60_000, `${packages.size} packages`);
     assert.ok(bytes < 60e6, `${bytes} bytes`);
+    // What others use of the machine does not count here, so that five rounds are enough.
+    for (const words of phrases) {
+      const usedMs = Array.from({ length: 5 }, () => {
+        const before = process.cpuUsage();
+        packages.search(words, 10);
+        const { user, system } = process.cpuUsage(before);
+        return (user + system) / 1000;
+      });
+      assert.ok(Math.min(...usedMs) < MOST_MS, `${words}: ${usedMs.join(', ')} ms of a processor`);
+    }
   });
 });
 

@@ -88,7 +88,7 @@ echo ran > /tmp/nixery-run-postinst-ran
       '/usr/share/doc/documented/copyright': 'free',
       '/usr/share/doc/documented/README': 'read',
       '/usr/share/doc/documented/NEWS': { also: '/usr/share/doc/documented/README' },
-      '/usr/share/doc/documented/TODO': { link: 'README' },
+      '/usr/share/doc/documented/THANKS': { link: 'README' },
       '/usr/share/doc/documented/program': { link: '../../../bin/documented' },
       '/usr/share/doc/documented/text': { link: '../../tool-common/text' },
       '/usr/share/doc/documented-extras': { link: 'documented' },
@@ -270,7 +270,7 @@ describe('the Debian package set', { skip: missing.length > 0 ? `without ${missi
     assert.deepEqual(filesBelow(documents), [
       'share/doc/documented/NEWS',
       'share/doc/documented/README -> NEWS',
-      'share/doc/documented/TODO -> README',
+      'share/doc/documented/THANKS -> README',
       `share/doc/documented/program -> ${output}/bin/documented`,
       `share/doc/documented/text -> ${built('tool-common')}/share/tool-common/text`,
       'share/gtk-doc/html/documented/index.html',
@@ -280,7 +280,7 @@ describe('the Debian package set', { skip: missing.length > 0 ? `without ${missi
       'share/man/man1/documented.1',
       'share/man/man1/reader.1 -> documented.1',
     ]);
-    assert.equal(readFileSync(join(documents, 'share/doc/documented/TODO'), 'utf8'), 'read');
+    assert.equal(readFileSync(join(documents, 'share/doc/documented/THANKS'), 'utf8'), 'read');
     assert.equal(evaluated('packages.documented.doc.version'), '1:1.0~rc1-1');
   });
   it('gives who asks for documentation both outputs', () => {
