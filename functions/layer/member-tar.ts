@@ -2,10 +2,10 @@ import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { BLOCK_BYTES, paddingBytes, tarHeader } from './tar.ts';
 import {
   type ByteString,
+  type Directory,
   isDirectory,
   isSymlink,
   onDisk,
-  type RegularFile,
   StorePathError,
   type Tree,
 } from './tree.ts';
@@ -39,72 +39,77 @@ const WHITEOUT_PREFIX = '.wh.';
 export function* memberTar(path: ByteString, location: ByteString, tree: Tree): Generator<Buffer, void, void> {
   const chunk = spareChunks.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES);
   let used = 0;
-
-  function* flush(): Generator<Buffer, void, void> {
-    if (used > 0) yield chunk.subarray(0, used);
-    used = 0;
-  }
-
-  function* add(below: ByteString, node: Tree): Generator<Buffer, void, void> {
-    const entry = `${path}${below}`;
-    if (isDirectory(node)) {
-      yield* put(tarHeader({ kind: 'directory', path: entry, mode: DIRECTORY_MODE }));
-      for (const [name, child] of node.entries) {
-        if (name.startsWith(WHITEOUT_PREFIX)) {
-          throw new StorePathError(`${location}${below}/${name}`, 'has a name that deletes files when in a layer');
-        }
-        yield* add(`${below}/${name}`, child);
-      }
-    } else if (isSymlink(node)) {
-      yield* put(tarHeader({ kind: 'symlink', path: entry, target: node.target }));
-    } else {
-      const mode = node.executable ? EXECUTABLE_MODE : FILE_MODE;
-      yield* put(tarHeader({ kind: 'file', path: entry, mode, size: node.size }));
-      yield* content(`${location}${below}`, node);
-      yield* put(ZEROS.subarray(0, paddingBytes(node.size)));
-    }
-  }
-
-  function* put(bytes: Buffer): Generator<Buffer, void, void> {
-    const taken = bytes.copy(chunk, used);
-    used += taken;
-    if (taken === bytes.length) return;
-    yield* flush();
-    used += bytes.copy(chunk, used, taken);
-  }
-
-  function* content(file: ByteString, { size }: RegularFile): Generator<Buffer, void, void> {
-    // Where a link has come in its place since, what that leads to may be nobody's business.
-    const descriptor = openSync(onDisk(file), constants.O_RDONLY | constants.O_NOFOLLOW);
-    try {
-      let missing = size;
-      for (;;) {
-        if (used === CHUNK_BYTES) yield* flush();
-        // One byte more than there should be, so that a file that grew does not pass for whole.
-        const wanted = Math.min(missing + 1, CHUNK_BYTES - used);
-        const got = readSync(descriptor, chunk, used, wanted, null);
-        if (got > missing || (got === 0 && missing > 0)) {
-          throw new StorePathError(file, `changed while it was read: it had ${size} bytes`);
-        }
-        used += got;
-        missing -= got;
-        // A regular file gives less than was asked for only at its end (POSIX, read()).
-        if (got < wanted && missing === 0) return;
-      }
-    } finally {
-      closeSync(descriptor);
-    }
-  }
-
+  // One loop, no generator in a generator: what each entry costs beside its bytes counts where thousands are small.
+  const left: Entry[] = [{ path, location, node: tree }];
   try {
-    yield* add('', tree);
-    yield* flush();
+    for (let entry = left.pop(); entry !== undefined; entry = left.pop()) {
+      const { node } = entry;
+      const header = headerOf(entry.path, node);
+      for (let offset = 0; offset < header.length; offset += BLOCK_BYTES) {
+        if (used === CHUNK_BYTES) {
+          yield chunk;
+          used = 0;
+        }
+        used += header.copy(chunk, used, offset, offset + BLOCK_BYTES);
+      }
+      if (isDirectory(node)) pushEntries(left, entry, node);
+      else if (!isSymlink(node)) {
+        // Where a link has come in its place since, what that leads to may be nobody's business.
+        const descriptor = openSync(onDisk(entry.location), constants.O_RDONLY | constants.O_NOFOLLOW);
+        try {
+          for (let missing = node.size; ;) {
+            if (used === CHUNK_BYTES) {
+              yield chunk;
+              used = 0;
+            }
+            // One byte more than there should be, so that a file that grew does not pass for whole.
+            const wanted = Math.min(missing + 1, CHUNK_BYTES - used);
+            const got = readSync(descriptor, chunk, used, wanted, null);
+            if (got > missing || (got === 0 && missing > 0)) {
+              throw new StorePathError(entry.location, `changed while it was read: it had ${node.size} bytes`);
+            }
+            used += got;
+            missing -= got;
+            // A regular file gives less than was asked for only at its end (POSIX, read()).
+            if (got < wanted && missing === 0) break;
+          }
+        } finally {
+          closeSync(descriptor);
+        }
+        // There is room: a chunk is a whole number of blocks.
+        const padded = used + paddingBytes(node.size);
+        chunk.fill(0, used, padded);
+        used = padded;
+      }
+    }
+    if (used > 0) yield chunk.subarray(0, used);
   } finally {
     spareChunks.push(chunk);
   }
 }
 
+/** What is still to be packed: its path in the archive, and its place on the disk. */
+interface Entry {
+  readonly path: ByteString;
+  readonly location: ByteString;
+  readonly node: Tree;
+}
+
+/** Puts the entries of a directory on the stack, so that the first comes first. */
+function pushEntries(stack: Entry[], { path, location }: Entry, { entries }: Directory): void {
+  for (const [name, node] of entries.toReversed()) {
+    if (name.startsWith(WHITEOUT_PREFIX)) {
+      throw new StorePathError(`${location}/${name}`, 'has a name that deletes files when in a layer');
+    }
+    stack.push({ path: `${path}/${name}`, location: `${location}/${name}`, node });
+  }
+}
+
+function headerOf(path: ByteString, node: Tree): Buffer {
+  if (isDirectory(node)) return tarHeader({ kind: 'directory', path, mode: DIRECTORY_MODE });
+  if (isSymlink(node)) return tarHeader({ kind: 'symlink', path, target: node.target });
+  return tarHeader({ kind: 'file', path, mode: node.executable ? EXECUTABLE_MODE : FILE_MODE, size: node.size });
+}
+
 /** As many as were ever in use at once: new memory costs more than what is done with it, in a virtual machine above all. */
 const spareChunks: Buffer[] = [];
-
-const ZEROS = Buffer.alloc(BLOCK_BYTES);

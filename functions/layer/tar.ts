@@ -106,8 +106,11 @@ function ustarHeader(fields: {
   // The sum of all bytes, with spaces in the checksum's own place: that of the template, and what takes its zeros' place.
   let sum = TEMPLATE_SUM;
   function put(text: ByteString, offset: number): void {
-    block.write(text, offset, 'latin1');
-    for (let index = 0; index < text.length; index++) sum += text.charCodeAt(index);
+    for (let index = 0; index < text.length; index++) {
+      const byte = text.charCodeAt(index);
+      block[offset + index] = byte;
+      sum += byte;
+    }
   }
   put(fields.name, 0);
   put(octal(fields.mode, 7), 100);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 const { O_CREAT, O_DSYNC, O_EXCL, O_WRONLY } = constants;
+const sync = promisify(fsync);
 
 /** Whether the file system failed with one of these codes. */
 export function isErrno(error: unknown, ...codes: readonly string[]): error is NodeJS.ErrnoException {
@@ -70,7 +71,7 @@ async function syncNow(path: string): Promise<void> {
   // To open a folder takes some microseconds, and ten times that when another thread is asked to.
   const descriptor = openSync(path, 'r');
   try {
-    await promisify(fsync)(descriptor);
+    await sync(descriptor);
   } finally {
     closeSync(descriptor);
   }
