@@ -1,14 +1,6 @@
 import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { BLOCK_BYTES, paddingBytes, tarHeader } from './tar.ts';
-import {
-  type ByteString,
-  type Directory,
-  isDirectory,
-  isSymlink,
-  onDisk,
-  StorePathError,
-  type Tree,
-} from './tree.ts';
+import { type ByteString, type Directory, isDirectory, isSymlink, onDisk, StorePathError, type Tree } from './tree.ts';
 
 /**
  * How much is handed over at once, each time but the last. Small enough to stay in a core's cache between reading, hashing

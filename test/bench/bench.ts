@@ -11,6 +11,7 @@ import { packing } from './packing.ts';
 import { wholePulls } from './pulls.ts';
 import { base, redirect, warmManifest } from './requests.ts';
 import { start } from './start.ts';
+import { stolenSince } from './stolen.ts';
 import { upload } from './upload.ts';
 
 /** Measures, prints a table as it goes, and writes all figures as JSON. */
@@ -68,16 +69,21 @@ const setting: Setting = {
 };
 
 const machine = () => ({ cores: availableParallelism(), processor: cpus()[0]?.model, load: loadavg()[0] });
-const figures: (Figure & { load: number | undefined })[] = [];
+/** A figure, and how busy the machine was while its benchmark ran. */
+type Measured = Figure & { readonly load: number | undefined; readonly stolen: number };
+const figures: Measured[] = [];
 try {
   const { cores, processor, load } = machine();
   print(`${cores} cores, ${processor ?? 'unknown'}, load ${load?.toFixed(2) ?? '?'}; medians of ${runs} runs\n`);
-  row('', 'measured', 'floor', 'ratio', 'memory', 'best', 'bound');
+  row('', 'measured', 'floor', 'ratio', 'memory', 'best', 'stolen', 'bound');
   for (const benchmark of all) {
     if (names.length > 0 && !names.includes(benchmark.name)) continue;
-    for (const figure of await benchmark.measure(setting)) {
-      figures.push({ ...figure, load: machine().load });
-      show(figure);
+    const stolen = await stolenSince();
+    const measured = await benchmark.measure(setting);
+    const busy = { load: machine().load, stolen: await stolen() };
+    for (const figure of measured) {
+      figures.push({ ...figure, ...busy });
+      show({ ...figure, ...busy });
     }
     // So that the disk is not busy with what this one wrote while the next is measured, and the memory that held it can
     // be used again. The files stay, empty: ext4 looks through those that were removed lately for each that is made.
@@ -97,8 +103,8 @@ await writeFile(options.out, `${JSON.stringify({ runs, ...machine(), figures: su
 // A bound that was missed is a failure of the command.
 if (!figures.every(isReached)) process.exitCode = 1;
 
-function show(figure: Figure): void {
-  const { name, unit, values, floor, peakMemoryBytes } = figure;
+function show(figure: Measured): void {
+  const { name, unit, values, floor, peakMemoryBytes, stolen } = figure;
   const bound = boundOf(figure);
   const best = unit === 's' ? Math.min(...values) : Math.max(...values);
   const text = (value: number) => (unit === 's' ? `${value.toFixed(3)} s` : `${Math.round(value)}/s`);
@@ -111,6 +117,7 @@ function show(figure: Figure): void {
     least === undefined ? '' : (measured / least).toFixed(2),
     peakMemoryBytes === undefined ? '' : `${Math.round(peakMemoryBytes / 1e6)} MB`,
     text(best),
+    `${Math.round(100 * stolen)} %`,
     bound === undefined ? '' : text(bound),
     ...(isReached(figure) ? [] : ['MISSED']),
   );

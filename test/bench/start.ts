@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { run } from '../support/command.ts';
+import { nodeFlags } from '../support/node-flags.ts';
 import { projectFolder } from '../support/registry-process.ts';
 import { type StartTime, timeStart } from '../support/start-time.ts';
 import type { Benchmark, Figure } from './figure.ts';
@@ -20,13 +21,7 @@ export const start: Benchmark = {
     const program = join(app, 'functions', 'index.mjs');
     // As nix/container/start.sh does.
     const args = [
-      ...[
-        '--enable-source-maps',
-        '--min-semi-space-size=8',
-        '--max-semi-space-size=8',
-        '--initial-old-space-size=64',
-        '--max-old-space-size=512',
-      ],
+      ...['--enable-source-maps', ...nodeFlags(join(projectFolder, 'nix', 'node-flags'))],
       ...[program, `--source=${program}`, '--target=registry', '--signature-type=http', '--ignored-routes='],
     ];
     const env = {

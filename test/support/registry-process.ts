@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { nodeFlags } from './node-flags.ts';
 
 /** A registry in a process of its own, as `npm start` runs it. */
 export interface RegistryProcess extends AsyncDisposable {
@@ -41,8 +42,8 @@ export async function startRegistry(
   const port = await freePort();
   const framework = `${projectFolder}node_modules/@google-cloud/functions-framework/build/src/main.js`;
   // As nix/start.sh does.
-  const memory = ['--max-semi-space-size=8', '--initial-old-space-size=64', '--max-old-space-size=512'];
-  const program = [process.execPath, ...memory, framework, '--target=registry', '--ignored-routes='];
+  const flags = nodeFlags(`${projectFolder}nix/node-flags`);
+  const program = [process.execPath, ...flags, framework, '--target=registry', '--ignored-routes='];
   const [command, ...args] =
     nixFolder === undefined
       ? program

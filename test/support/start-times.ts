@@ -1,3 +1,4 @@
+import { nodeFlags } from './node-flags.ts';
 import { type StartTime, timeStart } from './start-time.ts';
 
 /**
@@ -8,13 +9,7 @@ import { type StartTime, timeStart } from './start-time.ts';
 const program = '/app/functions/index.mjs';
 // As nix/container/start.sh does.
 const args = [
-  ...[
-    '--enable-source-maps',
-    '--min-semi-space-size=8',
-    '--max-semi-space-size=8',
-    '--initial-old-space-size=64',
-    '--max-old-space-size=512',
-  ],
+  ...['--enable-source-maps', ...nodeFlags('/app/node-flags')],
   ...[program, `--source=${program}`, '--target=registry', '--signature-type=http', '--ignored-routes='],
 ];
 const {
