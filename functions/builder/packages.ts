@@ -1,29 +1,24 @@
-import { type ClosureQuery, closureQuery } from '../nix/closure.ts';
 import type { Nix, NixCall } from '../nix/nix.ts';
 import type { NixAhead } from '../nix/nix-ahead.ts';
 import { realise } from '../nix/realise.ts';
-import { type RefusedAttribute, resolve, type ResolveCall } from '../nix/resolve.ts';
-import type { PackageSource } from '../nix/source.ts';
 import type { ClosurePath } from '../nix/store-path.ts';
-import type { System } from '../oci/platform.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
-import { findRecord, type FoundRecord, settleRecord } from '../storage/record.ts';
+import { findRecord, type FoundRecord } from '../storage/record.ts';
 import { rememberedRecords } from '../storage/remembered-records.ts';
-import { describePackages, type FindCall } from './describe-packages.ts';
+import { askNix, type PackageAnswer, resolveIn } from './ask-nix.ts';
+import type { FindCall } from './describe-packages.ts';
 import type { PackagesUnavailable } from './outcome.ts';
 import { PackageDeniedError } from './package-policy.ts';
+import { attributesOf, type PackageQuery } from './package-query.ts';
 import {
   type AttributeRecord,
   type KnownPackage,
-  namedRecord,
   packageKey,
   packageObject,
   type PackageRecord,
   packageRecordSchema,
-  recordOf,
 } from './package-record.ts';
 import { unionOf } from './reachable.ts';
-import { rememberedTrees } from './remembered-trees.ts';
 import { settlePaths } from './settle-paths.ts';
 
 /** Of records of packages: two or three shells', which take ten times as much when they are parsed. */
@@ -39,15 +34,6 @@ export type Packages =
       readonly evaluated: number;
     }
   | PackagesUnavailable;
-
-export interface PackageQuery {
-  readonly source: PackageSource;
-  readonly revision: string;
-  readonly system: System;
-  readonly attributes: readonly string[];
-  /** Attributes that every image holds where the package set has them: nobody asked for them, so nobody misses them. */
-  readonly always: readonly string[];
-}
 
 /** Finds out what attributes are, from records where there are any and from Nix where not. */
 export interface PackageFinder {
@@ -75,93 +61,12 @@ export function packageFinder(world: {
   readonly expressions: string;
 }): PackageFinder {
   const { store, nix, ahead, expressions } = world;
-  const remembered = rememberedTrees();
   const records = rememberedRecords<AttributeRecord>(MAX_REMEMBERED_BYTES);
 
   const keyOf = ({ source, revision, system }: PackageQuery, attribute: string) =>
     packageKey({ expressions, source: source.identity, revision, system, attribute });
-
-  function resolveAll(query: PackageQuery, attributes: readonly string[], call: ResolveCall) {
-    const { source, revision, system } = query;
-    return resolve(nix, { source: source.at(revision), system, attributes }, call);
-  }
-
-  /** Asks Nix about attributes, builds what is found, and records the answers. */
-  async function ask(
-    query: PackageQuery,
-    missing: ReadonlyMap<string, FoundRecord<AttributeRecord>>,
-    call: FindCall,
-  ): Promise<readonly (AttributeRecord | RefusedAttribute)[]> {
-    // What it will be asked is known at the end of the evaluation, which leaves the other processors idle.
-    const waiting = call.builds === false ? undefined : ahead;
-    const closures = waiting?.closureQuery(call) ?? closureQuery(nix, call);
-    try {
-      return await askWith(closures, query, missing, { ...call, ahead: waiting });
-    } finally {
-      await closures.close();
-    }
-  }
-
-  async function askWith(
-    closures: ClosureQuery,
-    query: PackageQuery,
-    missing: ReadonlyMap<string, FoundRecord<AttributeRecord>>,
-    call: FindCall & ResolveCall,
-  ): Promise<readonly (AttributeRecord | RefusedAttribute)[]> {
-    const resolutions = await resolveAll(query, [...missing.keys()], call).catch(async (error: unknown) => {
-      if (error instanceof PackageDeniedError) {
-        call.whenAnswered?.();
-        await nameDenied(query, missing, error, call);
-      }
-      throw error;
-    });
-    call.whenAnswered?.();
-    await query.source.confirm(query.revision, { signal: call.signal });
-
-    // Nothing is built for an image that cannot be made.
-    const optional = new Set(query.always);
-    const complete = resolutions.every(({ kind, attribute }) => kind === 'found' || optional.has(attribute));
-    const found = complete ? resolutions.filter((one) => one.kind === 'found') : [];
-    const described = new Map(
-      (await describePackages(nix, found, closures, remembered, call)).map((record) => [record.attribute, record]),
-    );
-
-    const answers = await Promise.all(
-      resolutions.map(async (resolution) => {
-        const record = resolution.kind === 'found' ? described.get(resolution.attribute) : recordOf(resolution);
-        if (record === undefined) {
-          // An evaluation that failed is not remembered: it may be the machine's fault.
-          return resolution.kind === 'evaluation-failed' ? resolution : undefined;
-        }
-        const before = missing.get(resolution.attribute) ?? { kind: 'absent' };
-        const object = packageObject(keyOf(query, resolution.attribute));
-        const settled = await settleRecord(store, object, packageRecordSchema, record, before, {
-          signal: call.signal,
-          remembered: records,
-        });
-        // Another instance may not give what this one gives, and says no more of it.
-        return settled.kind === 'named' ? record : settled;
-      }),
-    );
-    return answers.filter((answer) => answer !== undefined);
-  }
-
-  /** So that nobody evaluates again what is not to be had: what it is called is enough to say so. */
-  async function nameDenied(
-    query: PackageQuery,
-    missing: ReadonlyMap<string, FoundRecord<AttributeRecord>>,
-    { found }: PackageDeniedError,
-    { signal }: NixCall,
-  ): Promise<void> {
-    await query.source.confirm(query.revision, { signal });
-    await Promise.all(
-      found.map((one) => {
-        const object = packageObject(keyOf(query, one.attribute));
-        const before = missing.get(one.attribute) ?? { kind: 'absent' };
-        return settleRecord(store, object, packageRecordSchema, namedRecord(one), before, { signal });
-      }),
-    );
-  }
+  const objectOf = (query: PackageQuery, attribute: string) => packageObject(keyOf(query, attribute));
+  const ask = askNix({ store, nix, ahead, records, objectOf });
 
   const packages: PackageFinder = {
     keysOf: (query) => attributesOf(query).map((attribute) => keyOf(query, attribute)),
@@ -169,10 +74,10 @@ export function packageFinder(world: {
     async find(query, call) {
       const attributes = attributesOf(query);
       const missing = new Map<string, FoundRecord<AttributeRecord>>();
-      const known = new Map<string, AttributeRecord | RefusedAttribute>();
+      const known = new Map<string, PackageAnswer>();
       await Promise.all(
         attributes.map(async (attribute) => {
-          const object = packageObject(keyOf(query, attribute));
+          const object = objectOf(query, attribute);
           const record = await findRecord(store, object, packageRecordSchema, {
             signal: call.signal,
             remembered: records,
@@ -218,7 +123,7 @@ export function packageFinder(world: {
     },
 
     async realise(query, attributes, call) {
-      const found = (await resolveAll(query, attributes, call)).filter((one) => one.kind === 'found');
+      const found = (await resolveIn(nix, query, attributes, call)).filter((one) => one.kind === 'found');
       await realise(
         nix,
         found.flatMap((one) => one.outputs),
@@ -229,18 +134,14 @@ export function packageFinder(world: {
   return packages;
 }
 
-function closuresIn(answer: AttributeRecord | RefusedAttribute | undefined): readonly (readonly ClosurePath[])[] {
+function closuresIn(answer: PackageAnswer | undefined): readonly (readonly ClosurePath[])[] {
   return answer?.kind === 'package' ? [answer.closure] : [];
-}
-
-function attributesOf({ attributes, always }: PackageQuery): readonly string[] {
-  return [...new Set([...attributes, ...always])];
 }
 
 function conclude(
   query: PackageQuery,
   attributes: readonly string[],
-  known: ReadonlyMap<string, AttributeRecord | RefusedAttribute>,
+  known: ReadonlyMap<string, PackageAnswer>,
   evaluated: number,
   keyOf: (query: PackageQuery, attribute: string) => string,
 ): Packages {

@@ -16,7 +16,8 @@ import {
   type PackageRecord,
   packageRecordSchema,
 } from '../../functions/builder/package-record.ts';
-import { type PackageFinder, packageFinder, type PackageQuery } from '../../functions/builder/packages.ts';
+import type { PackageQuery } from '../../functions/builder/package-query.ts';
+import { type PackageFinder, packageFinder } from '../../functions/builder/packages.ts';
 import { folderSource } from '../../functions/nix/folder-source.ts';
 import { realise } from '../../functions/nix/realise.ts';
 import { resolve } from '../../functions/nix/resolve.ts';
