@@ -48,9 +48,9 @@ fi
 
 # Much is streamed, so much dies young, and Node, on a large machine, collects late: with its usual limits a build of
 # 300 MB takes 100 MB of memory more. What lives is some 60 MB, and more where packages have very many files: the first
-# image need not grow the heap up to that, step by step, with a collection for each. And V8 compiles functions that will
-# run a few hundred times, on the cores that pack: one image calls most of them no more often than that (docs/adr/0014).
-read -r node_flags <nix/node-flags
+# image need not grow the heap up to that, step by step, with a collection for each. V8 would compile what has run 400
+# times, on the cores that pack, just when one image calls it no more: 2,000 (docs/adr/0014).
+node_flags=$(cat nix/node-flags)
 # shellcheck disable=SC2086 # They are several.
 exec node $node_flags \
   node_modules/@google-cloud/functions-framework/build/src/main.js --target=registry --signature-type=http --ignored-routes= "$@"

@@ -22,7 +22,7 @@ export type MissingRecords = ReadonlyMap<string, FoundRecord<AttributeRecord>>;
  * Asks Nix about attributes, builds what is found, and records the answers.
  *
  * @returns of each attribute that there is anything to say of
- * @throws what `resolve` and `describePackages` throw
+ * @throws what `resolve`, `describePackages` and the store throw; SourceError when the source is no longer at that revision
  */
 export type AskNix = (
   query: PackageQuery,

@@ -89,10 +89,12 @@ interface Entry {
 
 /** Puts the entries of a directory on the stack, so that the first comes first. */
 function pushEntries(stack: Entry[], { path, location }: Entry, { entries }: Directory): void {
-  for (const [name, node] of entries.toReversed()) {
+  for (const [name] of entries) {
     if (name.startsWith(WHITEOUT_PREFIX)) {
       throw new StorePathError(`${location}/${name}`, 'has a name that deletes files when in a layer');
     }
+  }
+  for (const [name, node] of entries.toReversed()) {
     stack.push({ path: `${path}/${name}`, location: `${location}/${name}`, node });
   }
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 const { O_CREAT, O_DSYNC, O_EXCL, O_WRONLY } = constants;
-const sync = promisify(fsync);
+const syncDescriptor = promisify(fsync);
 
 /** Whether the file system failed with one of these codes. */
 export function isErrno(error: unknown, ...codes: readonly string[]): error is NodeJS.ErrnoException {
@@ -71,7 +71,7 @@ async function syncNow(path: string): Promise<void> {
   // To open a folder takes some microseconds, and ten times that when another thread is asked to.
   const descriptor = openSync(path, 'r');
   try {
-    await sync(descriptor);
+    await syncDescriptor(descriptor);
   } finally {
     closeSync(descriptor);
   }
