@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { run } from '../support/command.ts';
 import { memberTar } from '../../functions/layer/member-tar.ts';
-import { byteString, readTree } from '../../functions/layer/tree.ts';
+import { byteString, readTree, type Tree } from '../../functions/layer/tree.ts';
 
 describe('the tar of a store path', () => {
   it('does not follow a link that has taken the place of a file', async () => {
@@ -53,5 +53,28 @@ describe('the tar of a store path', () => {
     } finally {
       await rm(folder, { recursive: true });
     }
+  });
+
+  it('may have folders in folders by the thousand', () => {
+    const deepest: Tree = { entries: [['link', { target: 'end' }]] };
+    let tree = deepest;
+    for (let depth = 0; depth < 5000; depth++) tree = { entries: [['d', tree]] };
+    let bytes = 0;
+    for (const chunk of memberTar('p', '/nowhere', tree)) bytes += chunk.length;
+    // A header for each folder and the link, and an extended one where the path no longer fits into it.
+    assert.ok(bytes > 5002 * 512 + 4800 * 1024, `${bytes} bytes`);
+  });
+
+  it('is refused for the first name that would delete files, before anything of its folder is packed', () => {
+    const file: Tree = { size: 1 };
+    const tree: Tree = {
+      entries: [
+        ['.wh.a', file],
+        ['.wh.b', file],
+        ['c', file],
+      ],
+    };
+    const tar = memberTar('p', '/nowhere', tree);
+    assert.throws(() => [...tar], { code: 'STORE_PATH', location: '/nowhere/.wh.a' });
   });
 });
