@@ -57,10 +57,19 @@ const tokenInfoSchema = z.object({
   expiry_date: z.number(),
 });
 
-/** @param options `endpoint`: where `tokeninfo` is, when not at Google: for tests; `nowMs`: the time since 1970 */
+/** @param options `endpoint`: where `tokeninfo` is, when not at Google: for tests; `nowMs`: the time since 1970; `elapsedMs`: a
+ *   clock that never goes back, for what is remembered */
 export function googleIdentities(
   allow: GoogleAllowList,
-  { endpoint, nowMs = Date.now }: { readonly endpoint?: string | undefined; readonly nowMs?: () => number } = {},
+  {
+    endpoint,
+    nowMs = Date.now,
+    elapsedMs = () => performance.now(),
+  }: {
+    readonly endpoint?: string | undefined;
+    readonly nowMs?: () => number;
+    readonly elapsedMs?: () => number;
+  } = {},
 ): GoogleIdentities {
   const verdicts = new LRUCache<string, { readonly verdict: GoogleVerdict; readonly untilMs: number }>({
     max: MAX_REMEMBERED,
@@ -111,14 +120,14 @@ export function googleIdentities(
 
   async function lookUp(token: Secret, key: string): Promise<GoogleVerdict> {
     const { verdict, untilMs } = await ask(token);
-    const now = nowMs();
-    if (untilMs > now) verdicts.set(key, { verdict, untilMs: Math.min(untilMs, now + VERDICT_FOR_MS) });
+    const leftMs = untilMs - nowMs();
+    if (leftMs > 0) verdicts.set(key, { verdict, untilMs: elapsedMs() + Math.min(leftMs, VERDICT_FOR_MS) });
     return verdict;
   }
 
   function remembered(key: string): GoogleVerdict | undefined {
     const found = verdicts.get(key);
-    return found !== undefined && nowMs() < found.untilMs ? found.verdict : undefined;
+    return found !== undefined && elapsedMs() < found.untilMs ? found.verdict : undefined;
   }
 
   const keyOf = (token: Secret) => token.sha256().toString('base64');

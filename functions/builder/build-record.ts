@@ -63,5 +63,6 @@ const SILENT_FOR_MS = 60_000;
 /** A build as it is to be seen, given when its record was written. */
 export function summaryOf(build: RecentBuild, nowMs: number): BuildSummary {
   const isOpen = build.state === 'running' || build.state === 'waiting';
-  return isOpen && nowMs - build.atMs > SILENT_FOR_MS ? { ...build, state: 'lost' } : build;
+  // One that was told of in the future comes from a clock that is wrong, or from before this one was put right.
+  return isOpen && Math.abs(nowMs - build.atMs) > SILENT_FOR_MS ? { ...build, state: 'lost' } : build;
 }

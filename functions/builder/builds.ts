@@ -73,9 +73,12 @@ export function builds(world: {
   readonly log: Pick<Logger, 'warn'>;
   /** Is told of every build that was made here, or was to be. */
   readonly ended?: (build: RecentBuild, trace: TraceParent | undefined) => void;
+  /** The time, for who reads it. */
   readonly nowMs?: () => number;
+  /** A clock that never goes back, for how long things take. */
+  readonly elapsedMs?: () => number;
 }): Builds {
-  const { shared, nowMs = Date.now } = world;
+  const { shared, nowMs = Date.now, elapsedMs = () => performance.now() } = world;
   const open = new Map<string, Entry>();
   const ended = new LRUCache<string, Entry>({
     max: MAX_ENDED,
@@ -94,6 +97,7 @@ export function builds(world: {
   function begin(id: string, { trace, ...asker }: Asker, revision: string): RunningBuild {
     const log = buildLog();
     const startedMs = nowMs();
+    const begunMs = elapsedMs();
     const entry: Entry = {
       log,
       summary: { id, ...asker, revision, state: 'waiting', startedMs, atMs: startedMs },
@@ -127,7 +131,8 @@ export function builds(world: {
     function conclude(outcome: ImageOutcome | undefined): RecentBuild {
       const state = outcome === undefined ? 'stopped' : outcome.kind === 'image' ? 'made' : 'failed';
       const message = outcome === undefined ? undefined : failureMessage(outcome);
-      entry.summary = { ...entry.summary, state, endedMs: nowMs(), ...(message !== undefined && { message }) };
+      const endedMs = startedMs + (elapsedMs() - begunMs);
+      entry.summary = { ...entry.summary, state, endedMs, ...(message !== undefined && { message }) };
       return entry.summary;
     }
     function close(): void {

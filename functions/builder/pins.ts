@@ -52,16 +52,19 @@ export function pins(world: {
   readonly log: Pick<Logger, 'warn'>;
   /** How long a pin is believed, in milliseconds. */
   readonly pinForMs: number;
+  /** The time, for records. */
   readonly nowMs?: () => number;
+  /** A clock that never goes back, for what this process remembers. */
+  readonly elapsedMs?: () => number;
 }): Pins {
-  const { store, source, log, pinForMs, nowMs = Date.now } = world;
+  const { store, source, log, pinForMs, nowMs = Date.now, elapsedMs = () => performance.now() } = world;
   const remembered = new LRUCache<string, { pinned: Pinned; untilMs: number }>({ max: MAX_REMEMBERED });
   const lookUps = sharedWork<Pinned>();
 
   const keyOf = (reference: string) => objectKey('pins', keyHash({ format: 1, source: source.identity, reference }));
 
   function remember(reference: string, pinned: Pinned, forMs: number): Pinned {
-    remembered.set(reference, { pinned, untilMs: nowMs() + forMs });
+    remembered.set(reference, { pinned, untilMs: elapsedMs() + forMs });
     return pinned;
   }
 
@@ -96,7 +99,7 @@ export function pins(world: {
   function peek(reference: string): Pinned | undefined {
     if (source.isLocal) return source.peek?.(reference);
     const known = remembered.get(reference);
-    return known !== undefined && (nowMs() < known.untilMs || isForEver(known.pinned, reference))
+    return known !== undefined && (elapsedMs() < known.untilMs || isForEver(known.pinned, reference))
       ? known.pinned
       : undefined;
   }

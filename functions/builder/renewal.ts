@@ -32,9 +32,12 @@ export function renewal(world: {
   readonly store: BlobStore;
   readonly log: Pick<Logger, 'warn'>;
   readonly missing: (blob: Digest) => Promise<void>;
+  /** The time, as objects are dated by. */
   readonly nowMs?: () => number;
+  /** A clock that never goes back. */
+  readonly elapsedMs?: () => number;
 }): Renewal {
-  const { store, log, missing, nowMs = Date.now } = world;
+  const { store, log, missing, nowMs = Date.now, elapsedMs = () => performance.now() } = world;
   if (store.usedMs === undefined) {
     return { served: () => undefined, made: () => undefined, stop: () => Promise.resolve() };
   }
@@ -84,7 +87,7 @@ export function renewal(world: {
   }
 
   function start(record: ImageRecord, isMade: boolean): void {
-    lookedAtMs.set(record, nowMs());
+    lookedAtMs.set(record, elapsedMs());
     const work = look(record, isMade).finally(() => running.delete(work));
     running.add(work);
   }
@@ -92,7 +95,7 @@ export function renewal(world: {
   return {
     served(record) {
       const before = lookedAtMs.get(record);
-      if (before === undefined || nowMs() - before >= LOOK_EVERY_MS) start(record, false);
+      if (before === undefined || elapsedMs() - before >= LOOK_EVERY_MS) start(record, false);
     },
     made(record) {
       start(record, true);

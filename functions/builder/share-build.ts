@@ -22,6 +22,8 @@ export interface SharedBuilds {
 const MAX_RECENT = 50;
 /** Writers of the list at once may each be overtaken; after that, one build is not in it. */
 const MAX_ATTEMPTS = 10;
+/** How far the clocks of instances may be apart. */
+const MAX_SKEW_MS = 60_000;
 
 export function sharedBuilds(store: BlobStore): SharedBuilds {
   async function readRecent(options: IoOptions) {
@@ -32,7 +34,9 @@ export function sharedBuilds(store: BlobStore): SharedBuilds {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const found = await readRecent(options);
       const others = found.kind === 'found' ? found.value.builds.filter(({ id }) => id !== build.id) : [];
-      const builds = [build, ...others].sort((a, b) => b.startedMs - a.startedMs).slice(0, MAX_RECENT);
+      // What began in the future was dated by a clock that was wrong: it is not to stand before all others until then.
+      const order = ({ startedMs }: RecentBuild) => (startedMs > build.atMs + MAX_SKEW_MS ? 0 : startedMs);
+      const builds = [build, ...others].sort((a, b) => order(b) - order(a)).slice(0, MAX_RECENT);
       if (await overwriteRecord(store, RECENT_BUILDS, { version: 1, builds }, found, options)) return;
     }
   }

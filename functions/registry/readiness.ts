@@ -25,9 +25,10 @@ const NO_BLOB = objectKey('layers', '0'.repeat(64));
 export function readiness(world: {
   readonly store: Pick<BlobStore, 'name' | 'stat'>;
   readonly log: Pick<Logger, 'warn'>;
+  /** A clock that never goes back. */
   readonly nowMs?: () => number;
 }): Readiness {
-  const { store, log, nowMs = Date.now } = world;
+  const { store, log, nowMs = () => performance.now() } = world;
   let stopping = false;
   let asked: { readonly atMs: number; readonly problem: Promise<Problem | undefined> } | undefined;
 

@@ -71,8 +71,10 @@ export function keylessSigner(
     async urlOf(key, { signal } = {}) {
       signal?.throwIfAborted();
       const known = recent.get(key);
-      if (known !== undefined && nowMs() - known.signedMs <= (SIGNED_FOR_S - MIN_LEFT_S) * 1000) return known.url;
       const signedMs = nowMs();
+      const ageMs = known === undefined ? Infinity : signedMs - known.signedMs;
+      // One of the future, before the clock was put back, is good for nothing until then.
+      if (known !== undefined && ageMs >= 0 && ageMs <= (SIGNED_FOR_S - MIN_LEFT_S) * 1000) return known.url;
       const signing = { signedMs, url: signNow(key, signedMs) };
       recent.set(key, signing);
       try {

@@ -16,8 +16,8 @@ beforeEach(() => {
 });
 
 const allow = { accounts: ['ann@example.org', 'ci@team.iam.gserviceaccount.com'], domains: ['example.com'] };
-const identities = (nowMs?: () => number) =>
-  googleIdentities(allow, { endpoint: google.endpoint, ...(nowMs && { nowMs }) });
+const identities = (nowMs?: () => number, elapsedMs = nowMs) =>
+  googleIdentities(allow, { endpoint: google.endpoint, ...(nowMs && { nowMs }), ...(elapsedMs && { elapsedMs }) });
 const check = async (body: object, email = 'bob@example.com') => {
   google.tokens.set('token', personInfo(email, body));
   return identities().check(new Secret('token'));
@@ -95,6 +95,20 @@ describe('an access token of Google', () => {
     assert.deepEqual([await kindOf('long'), await kindOf('short')], ['identity', 'refused']);
     nowMs += 240_000;
     assert.equal(await kindOf('long'), 'refused');
+  });
+
+  it('is believed for no longer when the clock is put back', async () => {
+    let [nowMs, elapsedMs] = [Date.now(), 0];
+    const one = identities(
+      () => nowMs,
+      () => elapsedMs,
+    );
+    google.tokens.set('token', personInfo('a@example.com'));
+    assert.equal((await one.check(new Secret('token'))).kind, 'identity');
+    google.tokens.clear();
+    nowMs -= 24 * 60 * 60 * 1000;
+    elapsedMs += 301_000;
+    assert.equal((await one.check(new Secret('token'))).kind, 'refused');
   });
 
   it('is neither right nor wrong while Google does not answer, and asked about again', async () => {

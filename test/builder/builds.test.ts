@@ -9,9 +9,15 @@ import { memoryStore } from '../../functions/storage/memory.ts';
 /** Two instances over one store. */
 function instances() {
   const store = memoryStore();
-  const clock = { nowMs: 1_000_000 };
+  const clock = { nowMs: 1_800_000_000_000, putBackMs: 0 };
   const log = { warn: (about: unknown) => assert.fail(JSON.stringify(about)) };
-  const instance = () => builds({ shared: sharedBuilds(store), log, nowMs: () => clock.nowMs });
+  const instance = () =>
+    builds({
+      shared: sharedBuilds(store),
+      log,
+      nowMs: () => clock.nowMs - clock.putBackMs,
+      elapsedMs: () => clock.nowMs,
+    });
   return { clock, instance, one: instance(), other: instance() };
 }
 
@@ -66,6 +72,44 @@ describe('builds', () => {
     build.end(undefined);
     await one.stop();
     assert.equal((await other.find(id))?.summary.state, 'stopped');
+  });
+
+  it('take as long as they do, and are in order, when the clock is put back', async () => {
+    const { one, other, clock } = instances();
+    const before = Array.from({ length: 50 }, (_, index) => index.toString(16).padStart(64, '0'));
+    for (const early of before) {
+      const build = one.begin(early, asker, 'abc');
+      build.run();
+      build.end(failure);
+      // One after the other: of many who write the list at once, some are not in it.
+      await one.stop();
+    }
+    const build = one.begin(id, asker, 'abc');
+    build.run();
+    clock.nowMs += 3_000;
+    clock.putBackMs = 24 * 60 * 60 * 1000;
+    build.end(failure);
+    const { startedMs = 0, endedMs = 0 } = (await one.find(id))?.summary ?? {};
+    assert.equal(endedMs - startedMs, 3_000);
+    await one.stop();
+    const late = one.begin('b'.repeat(64), asker, 'abc');
+    late.run();
+    late.end(failure);
+    await one.stop();
+    assert.equal((await other.recent()).length, 50);
+    assert.ok((await other.recent()).some(({ id }) => id === 'b'.repeat(64)));
+  });
+
+  it('that are told of in the future and go on no more count as lost', async () => {
+    const { one, other, clock } = instances();
+    const build = one.begin(id, asker, 'abc');
+    build.run();
+    await sleep(1_300);
+    assert.equal((await other.find(id))?.summary.state, 'running');
+    clock.putBackMs = 61_000;
+    assert.equal((await other.find(id))?.summary.state, 'lost');
+    build.end(undefined);
+    await one.stop();
   });
 
   it('that another instance makes are told of by that one alone', async () => {

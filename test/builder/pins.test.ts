@@ -24,14 +24,19 @@ function fakeSource(isLocal = false) {
   return { world, source };
 }
 
-function setUp({ isLocal = false, store = memoryStore(), clock = { nowMs: 1_000_000 } } = {}) {
+function setUp({ isLocal = false, store = memoryStore(), clock = { nowMs: 1_000_000, putBackMs: 0 } } = {}) {
   const { world, source } = fakeSource(isLocal);
   const warnings: string[] = [];
   const log = { warn: (_about: unknown, message?: string) => void warnings.push(message ?? '') };
-  const made = pins({ store, source, log, pinForMs: 300_000, nowMs: () => clock.nowMs });
+  const made = pins({
+    ...{ store, source, log, pinForMs: 300_000 },
+    nowMs: () => clock.nowMs - clock.putBackMs,
+    elapsedMs: () => clock.nowMs,
+  });
   return { world, store, clock, warnings, pins: made };
 }
 
+const DAY_MS = 24 * 60 * 60 * 1000;
 const first = 'a'.repeat(40);
 const second = 'b'.repeat(40);
 
@@ -56,6 +61,21 @@ describe('a pin', () => {
     other.world.answer = { kind: 'pinned', revision: second };
     assert.deepEqual(await other.pins.pin('latest'), { kind: 'pinned', revision: first });
     assert.equal(other.world.asked, 0);
+  });
+
+  it('is believed for no longer when the clock is put back, here and at other instances', async () => {
+    const { world, store, pins, clock } = setUp();
+    await pins.pin('latest');
+    world.answer = { kind: 'pinned', revision: second };
+    clock.putBackMs = DAY_MS;
+    clock.nowMs += 301_000;
+    assert.deepEqual(await pins.pin('latest'), { kind: 'pinned', revision: second });
+    // What the store still says of the day that was.
+    const other = setUp({ store, clock: { nowMs: clock.nowMs, putBackMs: 2 * DAY_MS } });
+    other.world.answer = { kind: 'pinned', revision: first };
+    assert.deepEqual(await other.pins.pin('latest'), { kind: 'pinned', revision: first });
+    await other.pins.pin('latest');
+    assert.equal(other.world.asked, 1);
   });
 
   it('is used when it is out of date and the source does not answer, and says so', async () => {

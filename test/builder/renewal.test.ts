@@ -26,7 +26,7 @@ const RECORD = imageRecord({
 /** A store where things expire, which notes what is touched, in order. */
 function expiring({ gone = [] as string[], fails = false } = {}) {
   const touched: string[] = [];
-  const world = { nowMs: 1000 * DAY_MS, imageUsedMs: 0 };
+  const world = { nowMs: 1000 * DAY_MS, putBackMs: 0, imageUsedMs: 0 };
   const missing: string[] = [];
   const warned: unknown[] = [];
   const store: BlobStore = {
@@ -46,7 +46,8 @@ function expiring({ gone = [] as string[], fails = false } = {}) {
       missing.push(blob);
       return Promise.resolve();
     },
-    nowMs: () => world.nowMs,
+    nowMs: () => world.nowMs - world.putBackMs,
+    elapsedMs: () => world.nowMs,
   });
   return { kept, touched, missing, warned, world };
 }
@@ -87,6 +88,18 @@ describe('renewal', () => {
     await sleep(50);
     assert.equal(touched.length, once, 'another instance did it a second ago');
     world.nowMs += DAY_MS;
+    kept.served(RECORD);
+    await sleep(100);
+    assert.equal(touched.length, 2 * once);
+  });
+
+  it('looks at an image as often when the clock is put back', async () => {
+    const { kept, touched, world } = expiring();
+    kept.served(RECORD);
+    await sleep(100);
+    const once = touched.length;
+    world.nowMs += DAY_MS;
+    world.putBackMs = 10 * DAY_MS;
     kept.served(RECORD);
     await sleep(100);
     assert.equal(touched.length, 2 * once);

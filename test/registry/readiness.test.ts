@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { readiness } from '../../functions/registry/readiness.ts';
 import { StorageError } from '../../functions/storage/blob-store.ts';
 import { memoryStore } from '../../functions/storage/memory.ts';
@@ -43,6 +44,21 @@ describe('readiness', () => {
     world.advanceMs(1_000);
     assert.deepEqual(await kindsOf(world), []);
     assert.equal(world.asked(), 3);
+  });
+
+  it('is asked as often when the clock is put back', async (test) => {
+    test.mock.timers.enable({ apis: ['Date'], now: 2_000_000_000_000 });
+    let asked = 0;
+    const memory = memoryStore();
+    const ready = readiness({
+      store: { name: 'test', stat: (key) => memory.stat(key).finally(() => asked++) },
+      log: { warn: () => assert.fail('it answers') },
+    });
+    await ready.problems();
+    test.mock.timers.setTime(1_900_000_000_000);
+    await sleep(1_050);
+    await ready.problems();
+    assert.equal(asked, 2);
   });
 
   it('does not wait long for a store that does not answer', async () => {

@@ -244,6 +244,16 @@ describe('a URL signed through the IAM API', () => {
     assert.equal((await get(second)).status, 200);
   });
 
+  it('of the day before the clock was put back is not handed out', async () => {
+    const signer = await keyless();
+    double.advanceMs(86_400_000);
+    const ahead = await signer.urlOf(KEY);
+    double.advanceMs(-86_400_000);
+    const second = await signer.urlOf(KEY);
+    assert.notEqual(second, ahead);
+    assert.equal((await get(second)).status, 200);
+  });
+
   it('is asked for again after a failure of the moment, and after one that lasted', async () => {
     const signer = await keyless();
     const signBlob = ({ path }: { path: string }) => path.includes(':signBlob');
