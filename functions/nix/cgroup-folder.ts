@@ -10,7 +10,8 @@ export interface CgroupFolder {
 const CONTROLLERS = ['pids', 'memory', 'cpu'];
 
 /**
- * The folders of this process's control groups, from what the kernel says of them. Pure.
+ * The folders of this process's control groups, from what the kernel says of them: one of each hierarchy, wherever and
+ * however often that is mounted. Pure.
  *
  * @param self the content of `/proc/self/cgroup`
  * @param mounts the content of `/proc/self/mountinfo`
@@ -24,22 +25,36 @@ export function cgroupFolders(self: string, mounts: string): CgroupFolder[] {
       .filter((match) => match !== null)
       .map(([, names = '', path = '']) => [names, path]),
   );
-  return mounts.split('\n').flatMap((line): CgroupFolder[] => {
+  const hierarchies = new Map<string, { readonly rank: number; readonly folder: CgroupFolder }>();
+  for (const line of mounts.split('\n')) {
     const fields = line.split(' ');
-    const [root = '', point = ''] = fields.slice(3, 5);
+    const [root = '', point = '', mountOptions = ''] = fields.slice(3, 6);
     const [type, , options = ''] = fields.slice(fields.indexOf('-') + 1);
     const version = type === 'cgroup2' ? 2 : 1;
-    if (version === 1 && type !== 'cgroup') return [];
+    if (version === 1 && type !== 'cgroup') continue;
     const names = options.split(',');
     const found = [...own].find(([key]) =>
       version === 2 ? key === '' : key !== '' && key.split(',').every((one) => names.includes(one)),
     );
-    if (found === undefined) return [];
+    if (found === undefined) continue;
     const controllers = CONTROLLERS.filter((one) => version === 2 || found[0].split(',').includes(one));
-    if (controllers.length === 0) return [];
+    if (controllers.length === 0) continue;
     // In version 2 processes have to be moved for it, and only in a container are all of them this program's own.
-    if (version === 2 && !/^\/(?:nixery-server)?$/.test(found[1])) return [];
-    const below = found[1].startsWith(root) ? found[1].slice(root === '/' ? 0 : root.length) : found[1];
-    return [{ version, controllers, path: `${point}${below === '/' ? '' : below}` }];
-  });
+    if (version === 2 && !/^\/(?:nixery-server)?$/.test(found[1])) continue;
+    const isBelow = root === '/' || found[1] === root || found[1].startsWith(`${root}/`);
+    const below = isBelow ? found[1].slice(root === '/' ? 0 : root.length) : found[1];
+    const path = `${unescaped(point)}${below === '/' ? '' : below}`;
+    // Of one that is mounted again, as a bound /sys has it, what shows this process's group and can be written is taken.
+    const rank = (isBelow ? 2 : 0) + (mountOptions.split(',').includes('rw') ? 1 : 0);
+    const known = hierarchies.get(found[0]);
+    if (known === undefined || rank > known.rank) {
+      hierarchies.set(found[0], { rank, folder: { version, controllers, path } });
+    }
+  }
+  return [...hierarchies.values()].map(({ folder }) => folder);
+}
+
+/** White space and backslashes are in octal there. */
+function unescaped(point: string): string {
+  return point.replace(/\\([0-7]{3})/g, (_all, octal: string) => String.fromCharCode(parseInt(octal, 8)));
 }

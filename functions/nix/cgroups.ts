@@ -24,6 +24,7 @@ export interface Cgroup {
 export interface Cgroups {
   /** What it bounds: `processes`, `memory` and `processor`, as far as the system lets it. */
   readonly bounds: readonly string[];
+  /** @throws Error when the system makes none any more; nothing of it is left */
   create(): Promise<Cgroup>;
   /** Leaves nothing of them behind. */
   close(): Promise<void>;
@@ -39,6 +40,8 @@ export class CgroupError extends Error {
 const PREFIX = 'nixery-run-';
 /** Where version 2 wants the server itself: a group with limits below it may have no process of its own. */
 const SERVER = 'nixery-server';
+/** The groups of groups that this process made. */
+const OWN = new Set<string>();
 const KILL_ATTEMPTS = 50;
 const KILL_EVERY_MS = 20;
 /** Of all builds together, beside the server's 1024 (100 in version 2): what a niceness of 10 gets beside one of 0 (sched(7)). */
@@ -54,12 +57,15 @@ const WEIGHT = '11';
 export async function prepareCgroups(folders: readonly CgroupFolder[], limits: ProcessLimits): Promise<Cgroups> {
   const usable: { readonly base: string; readonly controllers: readonly string[]; readonly version: 1 | 2 }[] = [];
   const problems: string[] = [];
+  const own = `${PREFIX}${process.pid}.${randomBytes(4).toString('hex')}`;
+  OWN.add(own);
   for (const folder of folders) {
+    let base: string | undefined;
     try {
       const parent = folder.version === 2 ? await freeOfProcesses(folder.path) : folder.path;
       await endLeftOvers(parent);
-      const base = join(parent, `${PREFIX}${process.pid}.${randomBytes(4).toString('hex')}`);
-      await mkdir(base);
+      await mkdir(join(parent, own));
+      base = join(parent, own);
       if (folder.version === 2) await switchOn(base, folder.controllers);
       if (folder.controllers.includes('cpu')) {
         await (folder.version === 2
@@ -73,6 +79,7 @@ export async function prepareCgroups(folders: readonly CgroupFolder[], limits: P
       await rmdir(probe);
       usable.push({ ...folder, base });
     } catch (error) {
+      if (base !== undefined) await endBelow(base);
       problems.push((error as Error).message);
     }
   }
@@ -90,17 +97,20 @@ export async function prepareCgroups(folders: readonly CgroupFolder[], limits: P
     async create() {
       const name = String(count++);
       const paths = usable.map(({ base }) => join(base, name));
-      for (const [index, folder] of usable.entries()) {
-        const path = paths[index] ?? '';
-        await mkdir(path);
-        await bound(path, folder, limits);
-      }
-      return {
-        files: paths.map((path) => join(path, 'cgroup.procs')),
-        async remove() {
-          for (const path of paths) await endGroup(path);
-        },
+      const remove = async () => {
+        for (const path of paths) await endGroup(path);
       };
+      try {
+        for (const [index, folder] of usable.entries()) {
+          const path = paths[index] ?? '';
+          await mkdir(path);
+          await bound(path, folder, limits);
+        }
+      } catch (error) {
+        await remove();
+        throw error;
+      }
+      return { files: paths.map((path) => join(path, 'cgroup.procs')), remove };
     },
     async close() {
       for (const { base } of usable) await endBelow(base);
@@ -137,7 +147,7 @@ async function switchOn(path: string, controllers: readonly string[]): Promise<v
 /** Groups of servers that were killed, and the builders in them. */
 async function endLeftOvers(parent: string): Promise<void> {
   for (const name of await readdir(parent)) {
-    if (!name.startsWith(PREFIX)) continue;
+    if (!name.startsWith(PREFIX) || OWN.has(name)) continue;
     if (await isAlive(name.slice(PREFIX.length).split('.')[0] ?? '')) continue;
     await endBelow(join(parent, name));
   }
@@ -145,7 +155,9 @@ async function endLeftOvers(parent: string): Promise<void> {
 
 /** Ends a group and those in it. */
 async function endBelow(path: string): Promise<void> {
-  for (const one of await readdir(path, { withFileTypes: true })) {
+  // Somebody else may have ended it.
+  const entries = await readdir(path, { withFileTypes: true }).catch(() => []);
+  for (const one of entries) {
     if (one.isDirectory()) await endGroup(join(path, one.name));
   }
   await endGroup(path);

@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { orWithout } from '../../functions/nix/cgroup-fallback.ts';
 import { cgroupFolders } from '../../functions/nix/cgroup-folder.ts';
 import { CgroupError, prepareCgroups } from '../../functions/nix/cgroups.ts';
 import { ProcessError, run } from '../../functions/nix/process.ts';
@@ -71,6 +73,23 @@ describe('control groups', () => {
     const second = '29 23 0:26 / /sys/fs/cgroup ro,nosuid shared:4 - cgroup2 cgroup rw,nsdelegate\n';
     const all = { version: 2, controllers: ['pids', 'memory', 'cpu'] };
     assert.deepEqual(cgroupFolders('0::/\n', second), [{ ...all, path: '/sys/fs/cgroup' }]);
+    // A chroot with /sys bound in, read-only and as it is; and a mount that shows only another group.
+    const again =
+      '40 30 0:27 / /srv/my\\040root/sys/fs/cgroup/pids ro - cgroup cgroup rw,pids\n' +
+      '41 30 0:28 /a /srv/root/sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu,cpuacct\n' +
+      '42 30 0:28 /other /mnt rw - cgroup cgroup rw,cpu,cpuacct\n';
+    assert.deepEqual(
+      cgroupFolders(one, again + where),
+      cgroupFolders(one, where).toSpliced(1, 1, {
+        version: 1,
+        controllers: ['cpu'],
+        path: '/srv/root/sys/fs/cgroup/cpu',
+      }),
+    );
+    assert.deepEqual(cgroupFolders(one, again)[0]?.path, '/srv/my root/sys/fs/cgroup/pids/a/b');
+    assert.deepEqual(cgroupFolders('0::/\n', second + second.replace('/sys', '/srv/sys')), [
+      { ...all, path: '/sys/fs/cgroup' },
+    ]);
     // Of a session of systemd's, whose processes are not ours to move.
     assert.deepEqual(cgroupFolders('0::/user.slice/session-1.scope\n', second), []);
   });
@@ -152,6 +171,51 @@ describe('a process in a control group', { skip }, () => {
       });
     },
   );
+
+  it('is found once where all of /sys is mounted a second time', async () => {
+    const root = await mkdtemp(join(tmpdir(), 'nixery-root-'));
+    try {
+      const script = `mount --rbind /sys '${root}'; exec "$0" test/nix/bound-cgroups-child.ts`;
+      const printed = await run('unshare', ['--mount', 'sh', '-ec', script, process.execPath], { env });
+      const { group, found } = JSON.parse(printed) as { group: string; found: number };
+      assert.equal(found, 1);
+      assert.match(group, /pids:.*\/nixery-run-\d+\.[0-9a-f]+\/0$/m);
+    } finally {
+      await rmdir(root);
+    }
+  });
+
+  it('of this process is not taken for one that was left', async () => {
+    const limits = { processes: PROCESSES, memoryBytes: undefined };
+    const one = await prepareCgroups(folders, limits);
+    // The same folders, under other names of theirs.
+    const other = await prepareCgroups(folders, limits);
+    for (const cgroups of [one, other]) {
+      assert.equal(await run('sh', ['-c', 'echo well'], { env, cgroups }), 'well');
+      await cgroups.close();
+    }
+  });
+
+  it('that cannot be made any more is done without, and told once', async () => {
+    const told: unknown[] = [];
+    const made = await prepareCgroups(folders, { processes: PROCESSES, memoryBytes: undefined });
+    const cgroups = orWithout(made, (reason) => told.push(reason));
+    assert.notEqual(await run('cat', ['/proc/self/cgroup'], { env, cgroups }), self.trim());
+    assert.deepEqual(told, []);
+    const [pidsFolder = ''] = (await readdir(pids?.path ?? '')).filter((name) =>
+      name.startsWith(`nixery-run-${process.pid}.`),
+    );
+    await rmdir(join(pids?.path ?? '', pidsFolder));
+    for (let turn = 0; turn < 3; turn++) {
+      assert.equal(await run('cat', ['/proc/self/cgroup'], { env, cgroups }), self.trim());
+    }
+    assert.equal(told.length, 1);
+    assert.match(String(told[0]), /ENOENT/);
+    // Of other controllers nothing half-made was left.
+    const left = folders.map(async ({ path }) => readdir(join(path, pidsFolder)).catch(() => []));
+    for (const names of await Promise.all(left)) assert.ok(!names.some((name) => /^\d+$/.test(name)));
+    await cgroups.close();
+  });
 
   it('of a server that was killed is ended when the next one starts', async () => {
     const marker = `4444.${process.pid}`;
