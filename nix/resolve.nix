@@ -15,7 +15,8 @@
 #                   outputs = [ { name; drvPath; path; } ... ] as meta.outputsToInstall says
 #   not-found       candidates: attributes of the deepest set that was reached and that look alike
 #   not-a-package   attributePath, type: the attribute exists and is something else
-#   package-set     attributePath: the name leads back to the package set itself
+#   package-set     attributePath: the name leads back to the package set itself, or to a set that is in itself; platform:
+#                   null, or what another set of the same packages is for, where that is not what was asked for
 #   unfree, broken, insecure, unsupported
 #                   attributePath, reasons: what the package says of itself
 #   failed          path (a list): its evaluation throws; why is only seen by evaluating it alone (explain.nix)
@@ -89,15 +90,39 @@ let
     else
       null;
 
-  # Does `value` hold itself under `name`, as nixpkgs.pkgs.pkgs.pkgs does? Or is it another of nixpkgs' stages?
+  # One of the package sets that nixpkgs makes of its packages (pkgs, buildPackages, pkgsStatic, pkgsCross.musl64): what it
+  # is told by, since no two of them can be compared.
+  isStage = value: value ? callPackage && value ? stdenv && value ? buildPackages;
+  platformOf = set: key: tryOr null (set.stdenv.hostPlatform.${key} or null);
+
+  # Packages made for this platform in another way, as pkgsStatic's and pkgsMusl's: a set that a name may lead through once.
+  isVariant =
+    path: value:
+    (path == [ ] || path == [ "pkgsCross" ])
+    && platformOf value "system" == platformOf packages "system"
+    && platformOf value "config" != platformOf packages "config";
+
+  # Is `value`, which the set at `path` holds under `name`, that set once more, or the package set itself? perlPackages holds
+  # an attribute of its own name, too, and is a set of packages all the same: what it is in has other names.
   isPackageSet =
-    name: value:
+    set: path: name: value:
     let
-      holdsItself =
-        value ? ${name} && isAttrs value.${name} && !(isDerivation value.${name}) && value.${name} ? ${name};
-      isStage = value ? callPackage && value ? stdenv && value ? buildPackages;
+      isAgain = other: attrNames value == attrNames other;
+      again = value ? ${name} && (isAgain set || isAgain packages);
     in
-    tryOr false (isAttrs value && !(isDerivation value) && (isStage || holdsItself));
+    tryOr false (
+      isAttrs value
+      && !(isDerivation value)
+      && (if isStage value then !(isVariant path value) else again)
+    );
+
+  # What a set of packages is for, where images of it would be of another platform than was asked for.
+  foreignPlatform =
+    value:
+    let
+      system = platformOf value "system";
+    in
+    if system == platformOf packages "system" then null else system;
 
   segmentsOf = attribute: filter isString (split "\\." attribute);
 
@@ -119,15 +144,18 @@ let
           deeper =
             if !isSet then
               { kind = "not-found"; inherit set; }
-            else if isPackageSet name value then
-              { kind = "package-set"; path = here; }
+            else if isPackageSet set path name value then
+              { kind = "package-set"; path = here; inherit value; }
             else
               descend value here (suffix taken);
         in
         if name == null then
           { kind = "not-found"; inherit set; }
         else if taken == count then
-          { kind = "attribute"; path = here; inherit value; }
+          if isPackageSet set path name value then
+            { kind = "package-set"; path = here; inherit value; }
+          else
+            { kind = "attribute"; path = here; inherit value; }
         else
           deeper;
       # The first that leads somewhere; else the one that came deepest.
@@ -259,13 +287,14 @@ let
       else if reached.kind == "package-set" then
         {
           kind = "package-set";
+          platform = foreignPlatform reached.value;
           inherit attributePath;
         }
       else if !value.success then
         failed
       else if !(isDerivation value.value) then
         {
-          kind = if isPackageSet attributePath value.value then "package-set" else "not-a-package";
+          kind = "not-a-package";
           type = typeOf value.value;
           inherit attributePath;
         }

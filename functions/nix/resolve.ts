@@ -4,6 +4,7 @@ import { nearMatches } from './near-matches.ts';
 import type { NixAhead } from './nix-ahead.ts';
 import { type Nix, type NixCall, nixMessage, type ResolveRequest } from './nix.ts';
 import { ProcessError } from './process.ts';
+import { refusedDependency } from './refused-dependency.ts';
 import { storePathSchema } from './store-path.ts';
 
 const outputSchema = z.object({ name: z.string(), drvPath: storePathSchema, path: storePathSchema });
@@ -25,7 +26,12 @@ const evaluationSchema = z.object({
     z.discriminatedUnion('kind', [
       foundSchema,
       z.object({ kind: z.literal('not-found'), attribute: z.string(), candidates: z.array(z.string()) }),
-      z.object({ kind: z.literal('package-set'), attribute: z.string(), attributePath: z.string() }),
+      z.object({
+        kind: z.literal('package-set'),
+        attribute: z.string(),
+        attributePath: z.string(),
+        platform: z.string().nullable(),
+      }),
       z.object({
         kind: z.literal('not-a-package'),
         attribute: z.string(),
@@ -129,7 +135,7 @@ async function conclude(nix: Nix, request: ResolveRequest, one: Evaluated, call:
     case 'not-found':
       return { kind: one.kind, attribute, nearMatches: nearMatches(attribute, one.candidates) };
     case 'package-set':
-      return { kind: one.kind, attribute, message: `${one.attributePath} is a package set, not a package` };
+      return { kind: one.kind, attribute, message: `${one.attributePath} ${packageSetProblem(one.platform)}` };
     case 'not-a-package':
       return {
         kind: one.kind,
@@ -159,11 +165,23 @@ async function conclude(nix: Nix, request: ResolveRequest, one: Evaluated, call:
   }
 }
 
+/** @param platform what the set is for, where that is not what was asked for */
+function packageSetProblem(platform: string | null): string {
+  if (platform === null) return 'is a package set, not a package';
+  const instead: Partial<Record<string, string>> = {
+    'aarch64-linux': ': begin the name with arm64/ instead',
+    'x86_64-linux': ': take arm64/ out of the name instead',
+  };
+  return `is a package set for ${platform}, and an image is of one platform${instead[platform] ?? ''}`;
+}
+
 /** What Nix, its garbage collector and the C++ library say when an address space is used up. */
 const OUT_OF_MEMORY = /out of memory|Failed to expand heap|std::bad_alloc/i;
 
 function evaluationFailed(nix: Nix, attribute: string, { logTail }: ProcessError): RefusedAttribute {
   const { evaluationMemoryBytes: limit } = nix;
+  const refused = refusedDependency(logTail);
+  if (refused !== undefined) return { kind: 'evaluation-failed', attribute, message: `${attribute} needs ${refused}` };
   const reason =
     limit !== undefined && logTail.some((line) => OUT_OF_MEMORY.test(line))
       ? `it takes more than ${limit / 1024 / 1024} MiB of memory (NIX_EVAL_MEMORY)`

@@ -105,6 +105,39 @@ describe('resolving attribute names', () => {
     assert.equal(resolution.message, 'insecure is marked as insecure: CVE-2026-0001');
   });
 
+  it('takes a set that holds an attribute of its own name for what it is', async () => {
+    assert.equal((await found('selfish.greet')).attributePath, 'selfish.greet');
+    assert.equal((await one('selfish.selfish.greet')).kind, 'package-set');
+  });
+
+  it("goes once into a set that is made in another way for the same platform, and not into nixpkgs' other stages", async () => {
+    assert.equal((await found('pkgsstatic.greet')).attributePath, 'pkgsStatic.greet');
+    for (const [name, message] of [
+      ['buildpackages.greet', 'buildPackages is a package set, not a package'],
+      ['pkgsstatic.pkgsstatic.greet', 'pkgsStatic.pkgsStatic is a package set, not a package'],
+      [
+        'pkgscross.foreign.greet',
+        'pkgsCross.foreign is a package set for riscv64-linux, and an image is of one platform',
+      ],
+      [
+        'pkgscross.arm.greet',
+        'pkgsCross.arm is a package set for aarch64-linux, and an image is of one platform: begin the name with arm64/ instead',
+      ],
+    ] as const) {
+      const resolution = await one(name);
+      assert.ok(resolution.kind === 'package-set', JSON.stringify(resolution));
+      assert.equal(resolution.message, message);
+    }
+  });
+
+  it('names what a package needs and may not be had, without advice for others and paths of this machine', async () => {
+    for (const attribute of ['needsUnfree', 'neededUnfree']) {
+      const resolution = await one(attribute);
+      assert.ok(resolution.kind === 'evaluation-failed');
+      assert.equal(resolution.message, `${attribute} needs secret-2.0, which has an unfree license (‘proprietary’)`);
+    }
+  });
+
   it('evaluates nothing outside of the package set', async () => {
     const outside = { kind: 'folder', path: `${fixturePackages}/../outside` } as const;
     const [resolution] = await resolve(nix, { source: outside, system: 'x86_64-linux', attributes: ['peeks'] });
