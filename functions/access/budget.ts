@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 
 /** Something that each of many may do only so often. */
@@ -12,6 +13,8 @@ export type BudgetAnswer = { readonly kind: 'left' } | { readonly kind: 'spent';
 
 /** Who is remembered; of more, those who came least lately begin anew. It bounds memory to some megabytes. */
 const MAX_REMEMBERED = 50_000;
+/** Longer names of those who come are remembered by their hash. */
+const MAX_NAME_CHARACTERS = 64;
 
 /**
  * A bucket of tokens for each: full at first, and filled at an even rate. Counted in this process alone. In our own code
@@ -25,7 +28,8 @@ export function budget(
 ): Budget {
   const used = new LRUCache<string, { spent: number; atMs: number }>({ max: MAX_REMEMBERED });
 
-  function answer(who: string, taken: 0 | 1): BudgetAnswer {
+  function answer(name: string, taken: 0 | 1): BudgetAnswer {
+    const who = keyOf(name);
     const now = nowMs();
     const before = used.get(who);
     const spent = before === undefined ? 0 : Math.max(0, before.spent - ((now - before.atMs) * size) / perMs);
@@ -37,4 +41,10 @@ export function budget(
   }
 
   return { take: (who) => answer(who, 1), look: (who) => answer(who, 0) };
+}
+
+/** What is remembered of a name that a client chose: short, and a text of its own, as a part of a header keeps all of it. */
+function keyOf(name: string): string {
+  if (name.length > MAX_NAME_CHARACTERS) return createHash('sha256').update(name).digest('base64');
+  return Buffer.from(name).toString();
 }

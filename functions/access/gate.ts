@@ -34,53 +34,50 @@ export const openGate: Gate = { admit: () => ({ kind: 'admitted' }) };
  * The gate of a private endpoint.
  *
  * Right credentials are let in however many wrong ones came before: with tokens as long as ours nobody guesses one in
- * between, and nobody can shut a user, or a whole office behind one address, out by failing in their name.
+ * between, and nobody can shut a user, or a whole office behind one address, out by failing in their name. Google's tokens
+ * are right or wrong only after Google was asked, which is bounded for each address by {@link GoogleIdentities}.
  */
 export function privateGate(world: {
   readonly credentials?: { current(): Credentials } | undefined;
   readonly google?: GoogleIdentities | undefined;
-  /** Failed logins of one address, and in the name of one user. */
+  /** Failed logins of one address, and in the name of one user; not of the one that stands for all of Google's. */
   readonly failures: { readonly ofAddress: Budget; readonly ofUser: Budget };
   readonly log: Pick<Logger, 'warn'>;
   readonly nowMs?: () => number;
 }): Gate {
   const { credentials, google, failures, log, nowMs = Date.now } = world;
 
-  function fail(login: Login, address: string, message: string): Admission {
-    const spent = spentBy(login, address, 'take');
-    if (spent !== undefined) return spent;
+  function fail({ user }: Login, address: string, message: string): Admission {
+    const ofAddress = failures.ofAddress.take(address);
+    // Whose token a wrong one is meant to be nobody knows: it counts against no account.
+    const isOwned = google === undefined || user !== GOOGLE_USER;
+    const answer = ofAddress.kind === 'left' && isOwned ? failures.ofUser.take(user) : ofAddress;
+    if (answer.kind === 'spent') {
+      const wait = 'too many logins failed: wait before the next';
+      return { kind: 'too-many-failures', message: wait, retryAfterSeconds: answer.retryAfterSeconds };
+    }
     // What is no user here may be a password in the wrong field.
-    const isKnown = login.user === GOOGLE_USER || credentials?.current().isUser(login.user) === true;
-    log.warn({ user: isKnown ? login.user : 'unknown', address, reason: message }, 'login failed');
+    const isKnown = user === GOOGLE_USER || credentials?.current().isUser(user) === true;
+    log.warn({ user: isKnown ? user : 'unknown', address, reason: message }, 'login failed');
     return { kind: 'refused', message };
   }
 
-  function spentBy({ user }: Login, address: string, how: 'take' | 'look'): Admission | undefined {
-    for (const answer of [failures.ofAddress[how](address), failures.ofUser[how](user)]) {
-      if (answer.kind === 'left') continue;
-      const message = 'too many logins failed: wait before the next';
-      return { kind: 'too-many-failures', message, retryAfterSeconds: answer.retryAfterSeconds };
-    }
-    return undefined;
-  }
-
   function admitGoogle(login: Login, address: string, identities: GoogleIdentities): Admission | Promise<Admission> {
-    // Google is not asked on behalf of who only fails.
-    const spent = identities.peek(login.password) === undefined ? spentBy(login, address, 'look') : undefined;
-    if (spent !== undefined) return spent;
     const conclude = (verdict: GoogleVerdict): Admission => {
       switch (verdict.kind) {
         case 'identity':
           return { kind: 'admitted', user: verdict.email };
         case 'refused':
           return fail(login, address, verdict.message);
+        case 'too-many-checks':
+          return { ...verdict, kind: 'too-many-failures' };
         case 'unavailable':
           return verdict;
         default:
           throw new RangeError(`no such verdict: ${String(verdict satisfies never)}`);
       }
     };
-    const verdict = identities.check(login.password);
+    const verdict = identities.check(login.password, address);
     return verdict instanceof Promise ? verdict.then(conclude) : conclude(verdict);
   }
 

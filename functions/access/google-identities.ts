@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { OAuth2Client } from 'google-auth-library';
 import { z } from 'zod';
+import { budget } from './budget.ts';
 import type { Secret } from './secret.ts';
 
 /** Who may pull with an access token of Google's. */
@@ -16,20 +17,29 @@ export type GoogleVerdict =
   | { readonly kind: 'identity'; readonly email: string }
   | { readonly kind: 'refused'; readonly message: string }
   /** Google does not answer; it may soon. */
-  | { readonly kind: 'unavailable'; readonly message: string };
+  | { readonly kind: 'unavailable'; readonly message: string }
+  /** Google is not asked, since it was asked too often for this address. */
+  | { readonly kind: 'too-many-checks'; readonly message: string; readonly retryAfterSeconds: number };
 
 export interface GoogleIdentities {
-  /** At once what is remembered; everything else is asked of Google, each token once at a time. */
-  check(token: Secret): GoogleVerdict | Promise<GoogleVerdict>;
-  /** As `check`, where that takes no time. */
-  peek(token: Secret): GoogleVerdict | undefined;
+  /**
+   * At once what is remembered; everything else is asked of Google, each token once at a time.
+   *
+   * @param address for whom Google is asked: no address can use up what others may ask
+   */
+  check(token: Secret, address: string): GoogleVerdict | Promise<GoogleVerdict>;
 }
 
 /** The longest that a verdict is believed: as long may a token that was revoked be used. */
 const VERDICT_FOR_MS = 5 * 60_000;
+/** Of identities, and of refusals as well: who sends wrong tokens drives out no right one. */
 const MAX_REMEMBERED = 10_000;
 /** Tokens that are asked about at once. */
-const MAX_LOOK_UPS = 32;
+const MAX_LOOK_UPS = 256;
+/** For one address: whoever owns a token is known only afterwards, so there is no other bound. */
+const MAX_LOOK_UPS_OF_ADDRESS = 16;
+/** For one address: an office or a cluster that logs in in the morning, and then 10 a second. */
+const CHECKS_OF_ADDRESS = { size: 60, perMs: 6_000 };
 /** For one try; the library makes up to three. */
 const LOOK_UP_TIMEOUT_MS = 2_500;
 /** "Access tokens: 2048 bytes" (Using OAuth 2.0 to Access Google APIs, "Token size"), in what a header may hold. */
@@ -57,24 +67,34 @@ const tokenInfoSchema = z.object({
   expiry_date: z.number(),
 });
 
+interface Remembered {
+  readonly verdict: GoogleVerdict;
+  /** By a clock that never goes back. */
+  readonly untilMs: number;
+}
+
 /** @param options `endpoint`: where `tokeninfo` is, when not at Google: for tests; `nowMs`: the time since 1970; `elapsedMs`: a
- *   clock that never goes back, for what is remembered */
+ *   clock that never goes back, for what is remembered; `maxRemembered`: identities, and as many refusals */
 export function googleIdentities(
   allow: GoogleAllowList,
   {
     endpoint,
     nowMs = Date.now,
     elapsedMs = () => performance.now(),
+    maxRemembered = MAX_REMEMBERED,
   }: {
     readonly endpoint?: string | undefined;
     readonly nowMs?: () => number;
     readonly elapsedMs?: () => number;
+    readonly maxRemembered?: number;
   } = {},
 ): GoogleIdentities {
-  const verdicts = new LRUCache<string, { readonly verdict: GoogleVerdict; readonly untilMs: number }>({
-    max: MAX_REMEMBERED,
-  });
+  const memory = () => new LRUCache<string, Remembered>({ max: maxRemembered });
+  const [identities, refusals] = [memory(), memory()];
   const lookUps = new Map<string, Promise<GoogleVerdict>>();
+  const checks = budget(CHECKS_OF_ADDRESS, elapsedMs);
+  /** How many run for each address; one without is not in it. */
+  const running = new Map<string, number>();
   const accounts = new Set(allow.accounts);
   const domains = new Set(allow.domains);
   let client: Promise<OAuth2Client> | undefined;
@@ -121,33 +141,54 @@ export function googleIdentities(
   async function lookUp(token: Secret, key: string): Promise<GoogleVerdict> {
     const { verdict, untilMs } = await ask(token);
     const leftMs = untilMs - nowMs();
-    if (leftMs > 0) verdicts.set(key, { verdict, untilMs: elapsedMs() + Math.min(leftMs, VERDICT_FOR_MS) });
+    if (leftMs > 0) {
+      const verdicts = verdict.kind === 'identity' ? identities : refusals;
+      verdicts.set(key, { verdict, untilMs: elapsedMs() + Math.min(leftMs, VERDICT_FOR_MS) });
+    }
     return verdict;
   }
 
+  async function lookUpFor(address: string, token: Secret, key: string): Promise<GoogleVerdict> {
+    running.set(address, (running.get(address) ?? 0) + 1);
+    try {
+      return await lookUp(token, key);
+    } finally {
+      lookUps.delete(key);
+      const left = (running.get(address) ?? 1) - 1;
+      if (left > 0) running.set(address, left);
+      else running.delete(address);
+    }
+  }
+
   function remembered(key: string): GoogleVerdict | undefined {
-    const found = verdicts.get(key);
+    const found = identities.get(key) ?? refusals.get(key);
     return found !== undefined && elapsedMs() < found.untilMs ? found.verdict : undefined;
   }
 
   const keyOf = (token: Secret) => token.sha256().toString('base64');
 
   return {
-    peek: (token) => remembered(keyOf(token)),
-
-    check(token) {
+    check(token, address) {
       if (!TOKEN.test(token.expose())) return refused('this is not an access token');
       const key = keyOf(token);
       const known = remembered(key) ?? lookUps.get(key);
       if (known !== undefined) return known;
+      if ((running.get(address) ?? 0) >= MAX_LOOK_UPS_OF_ADDRESS) return tooManyChecks(1);
       if (lookUps.size >= MAX_LOOK_UPS) {
         return { kind: 'unavailable', message: 'too many access tokens are being looked up: try again' };
       }
-      const asked = lookUp(token, key).finally(() => lookUps.delete(key));
+      const left = checks.take(address);
+      if (left.kind === 'spent') return tooManyChecks(left.retryAfterSeconds);
+      const asked = lookUpFor(address, token, key);
       lookUps.set(key, asked);
       return asked;
     },
   };
+}
+
+function tooManyChecks(retryAfterSeconds: number): GoogleVerdict {
+  const message = 'too many access tokens from your address had to be checked: wait before the next';
+  return { kind: 'too-many-checks', message, retryAfterSeconds };
 }
 
 function refused(message: string): Extract<GoogleVerdict, { kind: 'refused' }> {

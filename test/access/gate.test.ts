@@ -6,7 +6,13 @@ import { readBasic } from '../../functions/access/basic.ts';
 import { type Budget, budget } from '../../functions/access/budget.ts';
 import { parseCredentials } from '../../functions/access/credentials.ts';
 import { openGate, privateGate } from '../../functions/access/gate.ts';
-import type { GoogleIdentities, GoogleVerdict } from '../../functions/access/google-identities.ts';
+import {
+  type GoogleIdentities,
+  googleIdentities,
+  type GoogleVerdict,
+} from '../../functions/access/google-identities.ts';
+import { heapAfterCollection } from '../support/heap.ts';
+import { personInfo, tokenInfoDouble } from '../support/token-info.ts';
 
 const sha256 = createHash('sha256').update('token').digest('hex');
 const file = JSON.stringify({
@@ -91,28 +97,74 @@ describe('the gate', () => {
     assert.equal((await admit(basic('ci', 'token'), '192.0.2.9')).kind, 'admitted');
   });
 
-  it('asks Google about the token of oauth2accesstoken alone, and not for who only fails', async () => {
-    const verdict: GoogleVerdict = { kind: 'refused', message: 'not allowed' };
+  it('asks Google about the token of oauth2accesstoken alone, and lets a right one in after wrong ones', async () => {
     const asked: string[] = [];
     const google: GoogleIdentities = {
-      peek: (token) => (token.expose() === 'known' ? { kind: 'identity', email: 'a@b.c' } : undefined),
-      check: (token) => {
-        asked.push(token.expose());
-        return token.expose() === 'known' ? { kind: 'identity', email: 'a@b.c' } : Promise.resolve(verdict);
+      check: (token, address) => {
+        asked.push(`${token.expose()} ${address}`);
+        const verdict: GoogleVerdict =
+          token.expose() === 'right'
+            ? { kind: 'identity', email: 'a@b.c' }
+            : { kind: 'refused', message: 'not allowed' };
+        return Promise.resolve(verdict);
       },
     };
     const { admit } = gate({ size: 2, google });
     assert.equal((await admit(basic('ci', 'token'))).kind, 'admitted');
     assert.deepEqual(asked, []);
-    for (let turn = 0; turn < 4; turn++) await admit(basic('oauth2accesstoken', `t${turn}`));
-    assert.deepEqual(asked, ['t0', 't1']);
-    assert.equal((await admit(basic('oauth2accesstoken', 't5'))).kind, 'too-many-failures');
-    assert.deepEqual(await admit(basic('oauth2accesstoken', 'known')), { kind: 'admitted', user: 'a@b.c' });
+    const kinds: string[] = [];
+    for (let turn = 0; turn < 4; turn++) kinds.push((await admit(basic('oauth2accesstoken', `t${turn}`))).kind);
+    assert.deepEqual(kinds, ['refused', 'refused', 'too-many-failures', 'too-many-failures']);
+    assert.deepEqual(await admit(basic('oauth2accesstoken', 'right')), { kind: 'admitted', user: 'a@b.c' });
+    // Nobody else's failures are counted there: their own are told from the first on.
+    assert.equal((await admit(basic('oauth2accesstoken', 't5'), '192.0.2.2')).kind, 'refused');
+    assert.deepEqual(asked.slice(-1), ['t5 192.0.2.2']);
+  });
+
+  it('tells who has too many tokens checked to wait', async () => {
+    const google: GoogleIdentities = {
+      check: () => ({ kind: 'too-many-checks', message: 'wait', retryAfterSeconds: 7 }),
+    };
+    assert.deepEqual(await gate({ google }).admit(basic('oauth2accesstoken', 't')), {
+      kind: 'too-many-failures',
+      message: 'wait',
+      retryAfterSeconds: 7,
+    });
+  });
+
+  it('lets in all of 59 first logins while one address sends five wrong ones a second', async () => {
+    let nowMs = Date.now();
+    const google = await tokenInfoDouble();
+    try {
+      const people = Array.from({ length: 59 }, (_, index) => `person${index}`);
+      for (const one of people) google.tokens.set(`right-${one}`, personInfo(`${one}@example.com`));
+      const clock = () => nowMs;
+      const options = { endpoint: google.endpoint, nowMs: clock, elapsedMs: clock };
+      const identities = googleIdentities({ accounts: [], domains: ['example.com'] }, options);
+      const { admit, passMs } = gate({ size: 20, google: identities });
+      const wrong: string[] = [];
+      const right: string[] = [];
+      // A minute: each second five wrong ones, and the right one of somebody else, every other from the same office.
+      for (const [second, one] of people.entries()) {
+        for (let turn = 0; turn < 5; turn++) {
+          wrong.push((await admit(basic('oauth2accesstoken', `wrong-${second}-${turn}`), '192.0.2.66')).kind);
+        }
+        const address = second % 2 ? '192.0.2.66' : `198.51.100.${second}`;
+        right.push((await admit(basic('oauth2accesstoken', `right-${one}`), address)).kind);
+        passMs(1_000);
+        nowMs += 1_000;
+      }
+      assert.deepEqual(right, Array<string>(59).fill('admitted'));
+      assert.equal(wrong[0], 'refused');
+      assert.equal(wrong.at(-1), 'too-many-failures');
+      assert.ok(!wrong.includes('admitted'));
+    } finally {
+      await google[Symbol.asyncDispose]();
+    }
   });
 
   it('does not blame a client for Google', async () => {
     const google: GoogleIdentities = {
-      peek: () => undefined,
       check: () => Promise.resolve({ kind: 'unavailable', message: 'no answer' }),
     };
     const { admit } = gate({ size: 1, google });
@@ -188,5 +240,23 @@ describe('a budget', () => {
     assert.equal(one.look('first').kind, 'spent');
     for (let index = 0; index < 60_000; index++) one.take(String(index));
     assert.equal(one.look('first').kind, 'left');
+  });
+
+  it('keeps little of long names, and nothing of the headers that they are a part of', () => {
+    const one = budget({ size: 2, perMs: 1e9 }, () => 0);
+    const before = heapAfterCollection();
+    // Longer than what V8 copies when it cuts a part out of a text.
+    const padding = 'x'.repeat(3_000);
+    for (let index = 0; index < 50_000; index++) {
+      const name = `203.0.113.${String(index).padStart(10, '0')}`;
+      one.take(index % 2 ? `${padding}${index}` : `${name}${padding}${index}`.slice(0, name.length));
+    }
+    // 150 MB if all of them were kept.
+    const grownMb = (heapAfterCollection() - before) / 1e6;
+    assert.ok(grownMb < 40, `${grownMb} MB`);
+    const long = `${padding}49999`;
+    assert.equal(one.take(long).kind, 'left');
+    assert.equal(one.take(long).kind, 'spent');
+    assert.equal(one.take(`${padding}other`).kind, 'left');
   });
 });

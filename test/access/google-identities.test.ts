@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
-import { googleIdentities } from '../../functions/access/google-identities.ts';
+import { type GoogleIdentities, googleIdentities } from '../../functions/access/google-identities.ts';
 import { Secret } from '../../functions/access/secret.ts';
 import { GCLOUD, personInfo, type TokenInfoDouble, tokenInfoDouble } from '../support/token-info.ts';
 
@@ -17,7 +17,13 @@ beforeEach(() => {
 
 const allow = { accounts: ['ann@example.org', 'ci@team.iam.gserviceaccount.com'], domains: ['example.com'] };
 const identities = (nowMs?: () => number, elapsedMs = nowMs) =>
-  googleIdentities(allow, { endpoint: google.endpoint, ...(nowMs && { nowMs }), ...(elapsedMs && { elapsedMs }) });
+  from(
+    googleIdentities(allow, { endpoint: google.endpoint, ...(nowMs && { nowMs }), ...(elapsedMs && { elapsedMs }) }),
+  );
+/** As they are asked from one address. */
+const from = (asked: GoogleIdentities) => ({
+  check: (token: Secret, address = '192.0.2.1') => asked.check(token, address),
+});
 const check = async (body: object, email = 'bob@example.com') => {
   google.tokens.set('token', personInfo(email, body));
   return identities().check(new Secret('token'));
@@ -59,7 +65,7 @@ describe('an access token of Google', () => {
   it('is refused when Google does not know it, and that is remembered', async () => {
     const one = identities();
     assert.equal((await one.check(new Secret('unknown'))).kind, 'refused');
-    assert.equal(one.peek(new Secret('unknown'))?.kind, 'refused');
+    assert.ok(!(one.check(new Secret('unknown')) instanceof Promise));
     assert.equal(google.asked.length, 1);
   });
 
@@ -119,7 +125,69 @@ describe('an access token of Google', () => {
     assert.doesNotMatch(JSON.stringify(verdict), /hidden/);
     google.tokens.set('hidden', personInfo('a@example.com'));
     assert.equal((await one.check(new Secret('hidden'))).kind, 'identity');
-    const nobody = googleIdentities(allow, { endpoint: 'http://127.0.0.1:9/tokeninfo' });
+    const nobody = from(googleIdentities(allow, { endpoint: 'http://127.0.0.1:9/tokeninfo' }));
     assert.equal((await nobody.check(new Secret('token'))).kind, 'unavailable');
+  });
+
+  it('is asked about 60 times for one address and then 10 times a second, and for others all the same', async () => {
+    let nowMs = Date.now();
+    const one = identities(() => nowMs);
+    const kinds: string[] = [];
+    for (let index = 0; index < 62; index++) kinds.push((await one.check(new Secret(`wrong-${index}`))).kind);
+    assert.deepEqual(kinds, [...Array<string>(60).fill('refused'), 'too-many-checks', 'too-many-checks']);
+    assert.equal(google.asked.length, 60);
+    // What is remembered takes no check, nor what cannot be a token.
+    assert.equal((await one.check(new Secret('wrong-3'))).kind, 'refused');
+    assert.equal((await one.check(new Secret('not a token'))).kind, 'refused');
+    google.tokens.set('right', personInfo('bob@example.com'));
+    assert.deepEqual(await one.check(new Secret('right')), {
+      kind: 'too-many-checks',
+      message: 'too many access tokens from your address had to be checked: wait before the next',
+      retryAfterSeconds: 1,
+    });
+    assert.equal((await one.check(new Secret('right'), '192.0.2.2')).kind, 'identity');
+    assert.equal((await one.check(new Secret('right'))).kind, 'identity');
+    nowMs += 100;
+    assert.equal((await one.check(new Secret('wrong-60'))).kind, 'refused');
+    assert.equal((await one.check(new Secret('wrong-61'))).kind, 'too-many-checks');
+  });
+
+  it('is asked about with at most 15 others for one address at once, and at most 255 in all', async () => {
+    google.delayMs = 200;
+    const one = identities();
+    const ask = (count: number, address: string) =>
+      Array.from(
+        { length: count },
+        async (_, index) => (await one.check(new Secret(`${address}-${index}`), address)).kind,
+      );
+    const addresses = Array.from({ length: 16 }, (_, index) => `192.0.2.${index}`);
+    const asked = addresses.flatMap((address) => ask(17, address));
+    // The same token again takes no place.
+    const again = ask(16, '192.0.2.0');
+    const late = ask(1, '198.51.100.1');
+    assert.deepEqual(await Promise.all(late), ['unavailable']);
+    const kinds = await Promise.all(asked);
+    assert.equal(kinds.filter((kind) => kind === 'refused').length, 256);
+    assert.equal(kinds.filter((kind) => kind === 'too-many-checks').length, 16);
+    assert.deepEqual(await Promise.all(again), Array<string>(16).fill('refused'));
+    // All places are free again.
+    google.delayMs = 0;
+    assert.deepEqual(await Promise.all(ask(17, '192.0.2.0').slice(16)), ['refused']);
+  });
+
+  it('is still known after more wrong ones than are remembered', async () => {
+    let elapsedMs = 0;
+    const options = { endpoint: google.endpoint, elapsedMs: () => elapsedMs, maxRemembered: 100 };
+    const one = from(googleIdentities(allow, options));
+    google.tokens.set('right', personInfo('bob@example.com'));
+    assert.equal((await one.check(new Secret('right'))).kind, 'identity');
+    for (let index = 0; index < 160; index += 16) {
+      elapsedMs += 1;
+      const wrong = Array.from({ length: 16 }, async (_, at) =>
+        one.check(new Secret(`w${index + at}`), `198.51.100.${index % 997}`),
+      );
+      for (const { kind } of await Promise.all(wrong)) assert.equal(kind, 'refused');
+    }
+    assert.ok(!(one.check(new Secret('right')) instanceof Promise));
   });
 });
