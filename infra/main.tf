@@ -49,7 +49,8 @@ module "team" {
   settings            = each.value
   image               = coalesce(var.image, "${module.foundation.images}/nixery-run:current")
   build_account       = module.foundation.build_account
-  deletion_protection = var.deletion_protection
+  signing_role        = module.foundation.signing_role
+  deletion_protection = coalesce(each.value.deletion_protection, var.deletion_protection)
   secrets             = { for id, secret in local.secrets : secret.kind => module.foundation.secret_ids[id] if secret.team == each.key }
 
   depends_on = [module.foundation]

@@ -1,5 +1,5 @@
 output "teams" {
-  description = "For each team: its endpoint, how to log in and pull, its bucket, account and service."
+  description = "For each team: its endpoint, how to log in and pull, its bucket, account and service, and whether they are protected."
   value = {
     for name, team in module.team : name => {
       endpoint = team.endpoint
@@ -8,6 +8,8 @@ output "teams" {
       account  = team.account
       bucket   = team.bucket
       service  = team.service
+
+      deletion_protection = team.deletion_protection
     }
   }
 }

@@ -20,6 +20,8 @@ variable "teams" {
     - signing: "keyless", or "key" for a key in Secret Manager.
     - substituters, trusted_keys: binary caches and their keys. netrc: whether the caches' passwords are in Secret Manager.
     - admins: who may look after the bucket and the secrets.
+    - deletion_protection: whether Terraform refuses to delete the service, and the bucket while it holds objects; as
+      for all teams when null.
   EOT
   nullable    = false
 
@@ -48,6 +50,7 @@ variable "teams" {
     trusted_keys          = optional(list(string), [])
     netrc                 = optional(bool, false)
     admins                = optional(list(string), [])
+    deletion_protection   = optional(bool)
   }))
 
   validation {

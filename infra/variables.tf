@@ -32,7 +32,7 @@ variable "image" {
 }
 
 variable "deletion_protection" {
-  description = "Whether Terraform refuses to delete services, and buckets that hold objects."
+  description = "Whether Terraform refuses to delete the services, and the buckets that hold objects, of teams that do not say it themselves."
   type        = bool
   default     = true
   nullable    = false

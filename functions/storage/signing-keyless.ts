@@ -58,7 +58,7 @@ export function keylessSigner(
     const cause = withoutRequest(error);
     const remedy =
       statusOf(error) === 403
-        ? `. Grant roles/iam.serviceAccountTokenCreator on ${account} to ${await callerOf(auth)}, ` +
+        ? `. Grant ${await callerOf(auth)} a role with iam.serviceAccounts.signBlob on ${account}, ` +
           'and enable iamcredentials.googleapis.com in its project'
         : statusOf(error) === 404
           ? '. GCS_SIGNING_ACCOUNT names no account'

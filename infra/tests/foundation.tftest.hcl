@@ -53,6 +53,17 @@ run "the_build_may_write_logs_see_services_push_images_and_log_in_as_the_smoke_u
   }
 }
 
+run "what_signs_gives_no_tokens" {
+  module {
+    source = "./modules/foundation"
+  }
+
+  assert {
+    condition     = google_project_iam_custom_role.signs.permissions == toset(["iam.serviceAccounts.signBlob"])
+    error_message = "A team's account can do more to itself than sign."
+  }
+}
+
 run "every_api_that_the_service_uses_is_on_and_stays_on" {
   module {
     source = "./modules/foundation"

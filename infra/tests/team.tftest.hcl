@@ -16,6 +16,7 @@ variables {
   name                = "payments"
   image               = "europe-west1-docker.pkg.dev/acme-images/nixery/nixery-run:current"
   build_account       = "nixery-build@acme-images.iam.gserviceaccount.com"
+  signing_role        = "projects/acme-images/roles/nixerySigner"
   deletion_protection = true
 
   secrets = {
@@ -111,7 +112,7 @@ run "the_account_uses_its_bucket_and_signs_as_itself" {
 
   assert {
     condition = alltrue([
-      google_service_account_iam_member.signs_as_itself["keyless"].role == "roles/iam.serviceAccountTokenCreator",
+      google_service_account_iam_member.signs_as_itself["keyless"].role == "projects/acme-images/roles/nixerySigner",
       google_service_account_iam_member.signs_as_itself["keyless"].member == google_service_account.team.member,
       google_service_account_iam_member.signs_as_itself["keyless"].service_account_id == google_service_account.team.name,
     ])
@@ -280,7 +281,9 @@ run "admins_look_after_the_bucket_and_the_secrets" {
   }
 
   assert {
-    condition     = toset([for grant in google_secret_manager_secret_iam_member.admins : grant.role]) == toset(["roles/secretmanager.secretVersionManager"])
-    error_message = "The admins cannot rotate secrets, or can do more."
+    condition = toset([for grant in google_secret_manager_secret_iam_member.admins : "${grant.secret_id} ${trimprefix(grant.role, "roles/secretmanager.")}"]) == toset(flatten([
+      for id in values(var.secrets) : ["${id} secretAccessor", "${id} secretVersionManager"]
+    ]))
+    error_message = "The admins cannot read and rotate secrets, or can do more."
   }
 }

@@ -75,3 +75,33 @@ run "images_come_from_the_projects_own_repository" {
     error_message = "The repository is ${output.images}."
   }
 }
+
+run "a_team_that_is_to_be_removed_leaves_the_others_protected" {
+  variables {
+    teams = {
+      payments = { region = "europe-west1" }
+      research = { region = "europe-west1", deletion_protection = false }
+    }
+  }
+
+  assert {
+    condition     = output.teams["payments"].deletion_protection && !output.teams["research"].deletion_protection
+    error_message = "The protection of one team is that of another."
+  }
+}
+
+run "all_teams_are_unprotected_but_those_that_say_otherwise" {
+  variables {
+    deletion_protection = false
+
+    teams = {
+      payments = { region = "europe-west1", deletion_protection = true }
+      research = { region = "europe-west1" }
+    }
+  }
+
+  assert {
+    condition     = output.teams["payments"].deletion_protection && !output.teams["research"].deletion_protection
+    error_message = "A team's own protection does not count."
+  }
+}

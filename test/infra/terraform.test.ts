@@ -6,7 +6,7 @@ import { bucketClient } from '../../functions/storage/gcs-client.ts';
 import { BucketUnusableError, checkBucket } from '../../functions/storage/gcs-start.ts';
 import { objectKey } from '../../functions/storage/object-key.ts';
 import { keylessSigner, SigningError } from '../../functions/storage/signing-keyless.ts';
-import { OBJECT_USER, SIGN_BLOB } from '../support/bucket/access.ts';
+import { GET_ACCESS_TOKEN, OBJECT_USER, SIGN_BLOB } from '../support/bucket/access.ts';
 import { type BucketDouble, environmentOf, startBucket } from '../support/bucket/server.ts';
 import { openTerraform, type Terraform, whyNoTerraform } from '../support/terraform/terraform.ts';
 import { environmentIn, onWhat, rulesIn, templateIn, text } from '../support/terraform/team-state.ts';
@@ -15,10 +15,10 @@ import { readTestRuns, type StateResource, type TestRun } from '../support/terra
 const TEAMS = ['payments', 'research'] as const;
 const skip = (await whyNoTerraform()) ?? false;
 
-/** What roles allow of what the program does, each on what it is granted for. */
+/** What Google's own roles allow of what the program does, each on what it is granted for. */
 const ROLES: Readonly<Record<string, readonly string[]>> = {
   'roles/storage.objectUser': OBJECT_USER,
-  'roles/iam.serviceAccountTokenCreator': [SIGN_BLOB],
+  'roles/iam.serviceAccountTokenCreator': [SIGN_BLOB, GET_ACCESS_TOKEN],
 };
 
 describe('infra/', { skip }, () => {
@@ -48,6 +48,13 @@ describe('infra/', { skip }, () => {
     const found = twoTeams().resources.filter((resource) => resource.type === type);
     assert.notEqual(found.length, 0, `there is no ${type}`);
     return found;
+  }
+
+  /** The role of the project's own. */
+  function customRole(): StateResource['values'] {
+    const [role, ...others] = ofType('google_project_iam_custom_role');
+    assert.deepEqual(others, []);
+    return role?.values ?? {};
   }
 
   function resourceOf(team: string, type: string, name: string): StateResource['values'] {
@@ -99,12 +106,15 @@ describe('infra/', { skip }, () => {
 
   it("lets each team's account use its bucket, sign as itself, read what it mounts, and nothing else", () => {
     const payments = resourceOf('payments', 'google_service_account', 'team');
-    assert.deepEqual(grantsTo(payments['member']), [
-      `roles/iam.serviceAccountTokenCreator on ${text(payments['name'])}`,
-      'roles/secretmanager.secretAccessor on nixery-payments-credentials',
-      'roles/secretmanager.secretAccessor on nixery-payments-git-config',
-      'roles/storage.objectUser on acme-images-nixery-payments',
-    ]);
+    assert.deepEqual(
+      grantsTo(payments['member']),
+      [
+        'roles/secretmanager.secretAccessor on nixery-payments-credentials',
+        'roles/secretmanager.secretAccessor on nixery-payments-git-config',
+        'roles/storage.objectUser on acme-images-nixery-payments',
+        `${text(customRole()['name'])} on ${text(payments['name'])}`,
+      ].sort(),
+    );
     // It has a key.
     const research = resourceOf('research', 'google_service_account', 'team');
     assert.deepEqual(grantsTo(research['member']), [
@@ -169,14 +179,25 @@ describe('infra/', { skip }, () => {
 
   it('grants just what the start check and keyless signing need', async () => {
     const member = resourceOf('payments', 'google_service_account', 'team')['member'];
+    const { name: ownRole, permissions: ofOwnRole } = customRole();
+    const roles = { ...ROLES, [text(ownRole)]: ofOwnRole as readonly string[] };
     const grants = grantsTo(member).filter((grant) => !grant.includes('secretmanager'));
     await using double = await startBucket();
-    const allowed = grants.flatMap((grant) => permissionsOf(grant, double.account));
+    const allowed = grants.flatMap((grant) => permissionsOf(roles, grant, double.account));
     double.access.revoke(double.account, [...OBJECT_USER, `${SIGN_BLOB} ${double.account}`]);
     await assert.rejects(startOver(double), BucketUnusableError);
 
     double.access.grant(double.account, allowed);
     assert.match(await startOver(double), /X-Goog-Signature=/);
+    // Who gets hold of its token, as a build does, has it for an hour and not for ever.
+    const { token } = double.access.issueToken(double.account);
+    const renewed = await fetch(
+      `${double.endpoint}/v1/projects/-/serviceAccounts/${double.account}:generateAccessToken`,
+      {
+        ...{ method: 'POST', headers: { Authorization: `Bearer ${token}` }, body: '{}' },
+      },
+    );
+    assert.equal(renewed.status, 403);
 
     // Without either grant it would not do.
     double.access.revoke(double.account, [`${SIGN_BLOB} ${double.account}`]);
@@ -257,9 +278,9 @@ async function startOver(double: BucketDouble): Promise<string> {
   return signer.urlOf(objectKey('layers', 'a'.repeat(64)));
 }
 
-function permissionsOf(grant: string, account: string): string[] {
+function permissionsOf(roles: typeof ROLES, grant: string, account: string): string[] {
   const [role = ''] = grant.split(' on ');
-  const permissions = ROLES[role];
+  const permissions = roles[role];
   assert.ok(permissions, `${role} is not known here`);
-  return permissions.map((permission) => (permission === SIGN_BLOB ? `${SIGN_BLOB} ${account}` : permission));
+  return permissions.map((permission) => (permission.startsWith('iam.') ? `${permission} ${account}` : permission));
 }

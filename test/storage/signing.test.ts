@@ -11,7 +11,7 @@ import { objectKey, type ObjectKey } from '../../functions/storage/object-key.ts
 import { publicUrls } from '../../functions/storage/signing.ts';
 import { keySigner, readSigningKey, SigningKeyError } from '../../functions/storage/signing-key.ts';
 import { keylessSigner, SigningError } from '../../functions/storage/signing-keyless.ts';
-import { SIGN_BLOB } from '../support/bucket/access.ts';
+import { GET_ACCESS_TOKEN, SIGN_BLOB } from '../support/bucket/access.ts';
 import { unavailable } from '../support/bucket/faults.ts';
 import { type BucketDouble, environmentOf, startBucket } from '../support/bucket/server.ts';
 import { request } from '../support/request.ts';
@@ -273,7 +273,7 @@ describe('a URL signed through the IAM API', () => {
         assert.ok(error instanceof SigningError);
         const { account, signer: other } = double;
         assert.ok(
-          error.message.includes(`Grant roles/iam.serviceAccountTokenCreator on ${other.account} to ${account}`),
+          error.message.includes(`Grant ${account} a role with iam.serviceAccounts.signBlob on ${other.account}`),
           error.message,
         );
         assert.ok(!JSON.stringify([error, error.cause]).includes('ya29.'));
@@ -282,6 +282,23 @@ describe('a URL signed through the IAM API', () => {
     );
     double.access.grant(double.account, [`${SIGN_BLOB} ${double.signer.account}`]);
     assert.equal((await get(await signer.urlOf(KEY))).status, 200);
+  });
+
+  it('needs the right to sign alone, which gives no access tokens; and a right to those does not sign', async () => {
+    await using strict = await startBucket();
+    const { account, access, endpoint } = strict;
+    const ask = async (what: string) => {
+      const response = await fetch(`${endpoint}/v1/projects/-/serviceAccounts/${account}:${what}`, {
+        method: 'POST',
+        headers: { Authorization: `Bearer ${access.issueToken(account).token}` },
+        body: JSON.stringify({ payload: '', scope: ['https://www.googleapis.com/auth/cloud-platform'] }),
+      });
+      return response.status;
+    };
+    assert.deepEqual([await ask('signBlob'), await ask('generateAccessToken')], [200, 403]);
+    access.revoke(account, [`${SIGN_BLOB} ${account}`]);
+    access.grant(account, [`${GET_ACCESS_TOKEN} ${account}`]);
+    assert.deepEqual([await ask('signBlob'), await ask('generateAccessToken')], [403, 200]);
   });
 });
 

@@ -1,3 +1,15 @@
+# What a team's account may do to itself without a key: have URLs signed. The ready-made role that signs, "Service Account
+# Token Creator", gives access tokens as well, so that one who got hold of a token for an hour could renew it for ever.
+resource "google_project_iam_custom_role" "signs" {
+  project     = var.project
+  role_id     = "nixerySigner"
+  title       = "nixery-run: signs URLs"
+  description = "Signs as an account, and nothing else"
+  permissions = ["iam.serviceAccounts.signBlob"]
+
+  depends_on = [google_project_service.apis]
+}
+
 resource "google_artifact_registry_repository_iam_member" "build_pushes" {
   project    = var.project
   location   = google_artifact_registry_repository.images.location

@@ -17,3 +17,8 @@ output "secret_ids" {
   description = "The secrets by the names that were asked for."
   value       = { for id, secret in google_secret_manager_secret.secrets : id => secret.secret_id }
 }
+
+output "signing_role" {
+  description = "The name of the role that signs as an account."
+  value       = google_project_iam_custom_role.signs.name
+}

@@ -16,7 +16,7 @@ resource "google_service_account_iam_member" "signs_as_itself" {
   for_each = toset(var.settings.signing == "keyless" ? ["keyless"] : [])
 
   service_account_id = google_service_account.team.name
-  role               = "roles/iam.serviceAccountTokenCreator"
+  role               = var.signing_role
   member             = google_service_account.team.member
 }
 
@@ -45,7 +45,8 @@ resource "google_service_account_iam_member" "build_acts_as_team" {
   member             = "serviceAccount:${var.build_account}"
 }
 
-# Who looks after it: purges and verifies the bucket, rotates secrets.
+# Who looks after it: purges and verifies the bucket, reads secrets and adds versions (the one role does not read, the
+# other does not add).
 resource "google_storage_bucket_iam_member" "admins" {
   for_each = toset(var.settings.admins)
 
@@ -56,13 +57,13 @@ resource "google_storage_bucket_iam_member" "admins" {
 
 resource "google_secret_manager_secret_iam_member" "admins" {
   for_each = {
-    for pair in setproduct(keys(var.secrets), var.settings.admins) :
-    "${pair[0]} ${pair[1]}" => { id = var.secrets[pair[0]], member = pair[1] }
+    for grant in setproduct(keys(var.secrets), var.settings.admins, ["Accessor", "VersionManager"]) :
+    join(" ", grant) => { id = var.secrets[grant[0]], member = grant[1], role = "roles/secretmanager.secret${grant[2]}" }
   }
 
   project   = var.project
   secret_id = each.value.id
-  role      = "roles/secretmanager.secretVersionManager"
+  role      = each.value.role
   member    = each.value.member
 }
 

@@ -31,3 +31,8 @@ output "service" {
   description = "The name of the service."
   value       = google_cloud_run_v2_service.registry.name
 }
+
+output "deletion_protection" {
+  description = "Whether neither the service nor a bucket that holds objects can be deleted."
+  value       = google_cloud_run_v2_service.registry.deletion_protection && !google_storage_bucket.store.force_destroy
+}

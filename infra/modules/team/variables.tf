@@ -54,6 +54,12 @@ variable "build_account" {
   nullable    = false
 }
 
+variable "signing_role" {
+  description = "The name of the role with which the account signs as itself."
+  type        = string
+  nullable    = false
+}
+
 variable "secrets" {
   description = "The ids of the team's secrets by their kind."
   type        = map(string)

@@ -7,8 +7,11 @@ export const OBJECT_USER = [
   ...['storage.objects.update', 'storage.objects.move'],
 ] as const;
 
-/** May sign as an account, on that account (`roles/iam.serviceAccountTokenCreator`). */
+/** May sign as an account, on that account. */
 export const SIGN_BLOB = 'iam.serviceAccounts.signBlob';
+
+/** May have access tokens of an account made, on that account. */
+export const GET_ACCESS_TOKEN = 'iam.serviceAccounts.getAccessToken';
 
 const TOKEN_LIFETIME_S = 3600;
 

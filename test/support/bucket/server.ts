@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Access, OBJECT_USER, SIGN_BLOB } from './access.ts';
+import { Access, GET_ACCESS_TOKEN, OBJECT_USER, SIGN_BLOB } from './access.ts';
 import { sendContent } from './content.ts';
 import { type FaultRule, Faults } from './faults.ts';
 import { jsonApi, sendFailure, sendJson } from './json-api.ts';
@@ -22,7 +22,7 @@ export interface SeenRequest {
   readonly status: number;
 }
 
-/** A bucket, and as much of Google as lies around it: metadata server, tokens, signBlob. */
+/** A bucket, and as much of Google as lies around it: metadata server, tokens, signBlob, generateAccessToken. */
 export interface BucketDouble extends AsyncDisposable {
   readonly bucket: string;
   /** `http://localhost:PORT`: the JSON API, the XML API (by path) and IAM Credentials. */
@@ -150,6 +150,14 @@ export async function startBucket({
     sendJson(response, 200, { keyId: 'double', signedBlob });
   }
 
+  function generateAccessToken(request: IncomingMessage, response: ServerResponse, account: string): void {
+    const caller = access.accountOf(request.headers.authorization);
+    access.demand(caller, `${GET_ACCESS_TOKEN} ${account}`, account);
+    const { token, expiresInS } = access.issueToken(account);
+    const expireTime = new Date(Date.now() + expiresInS * 1000).toISOString();
+    sendJson(response, 200, { accessToken: token, expireTime });
+  }
+
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', 'http://double');
     const fault = faults.take(request);
@@ -166,8 +174,10 @@ export async function startBucket({
         return response;
       };
     }
-    const signing = /^\/v1\/projects\/-\/serviceAccounts\/([^/:]+):signBlob$/.exec(url.pathname);
-    if (signing?.[1] !== undefined) await signBlob(request, response, decodeURIComponent(signing[1]));
+    const asked = /^\/v1\/projects\/-\/serviceAccounts\/([^/:]+):(signBlob|generateAccessToken)$/.exec(url.pathname);
+    const account = decodeURIComponent(asked?.[1] ?? '');
+    if (asked?.[2] === 'signBlob') await signBlob(request, response, account);
+    else if (asked?.[2] === 'generateAccessToken') generateAccessToken(request, response, account);
     else if (url.pathname.startsWith('/computeMetadata/')) metadataServer(request, response, url.pathname);
     else if (/^\/(?:resumable\/)?(?:upload\/)?storage\/v1\//.test(url.pathname))
       await jsonApi(world, request, response, url, fault);

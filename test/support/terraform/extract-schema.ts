@@ -12,7 +12,13 @@ const PACKAGE = '@cdktf/provider-google@16.12.1';
 const VERSION = '6.50.0';
 
 const RESOURCES = [
-  ...['project_service', 'project_iam_member', 'service_account', 'service_account_iam_member'],
+  ...[
+    'project_service',
+    'project_iam_member',
+    'project_iam_custom_role',
+    'service_account',
+    'service_account_iam_member',
+  ],
   ...['artifact_registry_repository', 'artifact_registry_repository_iam_member'],
   ...['storage_bucket', 'storage_bucket_iam_member'],
   ...['secret_manager_secret', 'secret_manager_secret_iam_member'],
