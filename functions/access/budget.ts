@@ -7,6 +7,15 @@ export interface Budget {
   take(who: string): BudgetAnswer;
   /** As `take`, without taking. */
   look(who: string): BudgetAnswer;
+  /** What is left to somebody. */
+  of(who: string): OwnBudget;
+}
+
+/** As a {@link Budget}, of one alone. */
+export interface OwnBudget {
+  take(): BudgetAnswer;
+  /** Undoes a `take` for what did not come about. */
+  giveBack(): void;
 }
 
 export type BudgetAnswer = { readonly kind: 'left' } | { readonly kind: 'spent'; readonly retryAfterSeconds: number };
@@ -40,7 +49,21 @@ export function budget(
     return { kind: 'left' };
   }
 
-  return { take: (who) => answer(who, 1), look: (who) => answer(who, 0) };
+  function giveBack(who: string): void {
+    const before = used.get(keyOf(who));
+    if (before !== undefined) used.set(keyOf(who), { ...before, spent: Math.max(0, before.spent - 1) });
+  }
+
+  return {
+    take: (who) => answer(who, 1),
+    look: (who) => answer(who, 0),
+    of: (who) => ({
+      take: () => answer(who, 1),
+      giveBack: () => {
+        giveBack(who);
+      },
+    }),
+  };
 }
 
 /** What is remembered of a name that a client chose: short, and a text of its own, as a part of a header keeps all of it. */

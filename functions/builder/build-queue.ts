@@ -5,7 +5,14 @@ import { waitFor } from './wait-for.ts';
 
 /** How many builds somebody may still begin. */
 export interface BuildBudget {
-  take(): { readonly kind: 'left' } | { readonly kind: 'spent'; readonly retryAfterSeconds: number };
+  take(): { readonly kind: 'left' } | SpentBudget;
+  /** Undoes a `take` for what turned out to be no build. */
+  giveBack(): void;
+}
+
+export interface SpentBudget {
+  readonly kind: 'spent';
+  readonly retryAfterSeconds: number;
 }
 
 /** Does work when its turn has come: as much at once as the queue allows. */
@@ -14,15 +21,16 @@ export type InTurn = <T>(work: () => Promise<T>) => Promise<T>;
 /** The builds of this process: one for each image, so many at once, and so many that wait. */
 export interface BuildQueue {
   /**
-   * Joins the running build of an image, or begins one when the queue is not too long and the budget not spent.
+   * Joins the running build of an image, or begins one when the queue is not too long. A build that ended since the budget of
+   * who began it was spent is no answer to others: they begin their own.
    *
-   * @param begin is given `inTurn` for the part that takes a processor
+   * @param begin is given `inTurn` for the part that takes a processor, and the budget
    * @returns `in-progress` when the queue was closed before the build ended
    */
   join(
     key: string,
     budget: BuildBudget | undefined,
-    begin: (inTurn: InTurn) => Promise<ImageOutcome>,
+    begin: (inTurn: InTurn, budget: BuildBudget | undefined) => Promise<ImageOutcome | SpentBudget>,
   ): Promise<ImageOutcome>;
   /** Waits until no build runs any more, however each ended. */
   ended(): Promise<void>;
@@ -38,20 +46,24 @@ export function buildQueue(world: {
 }): BuildQueue {
   const { maxBuilds, maxQueue, closed } = world;
   const inTurn = pLimit(maxBuilds);
-  const builds = new Map<string, Promise<ImageOutcome>>();
+  const builds = new Map<string, Promise<ImageOutcome | SpentBudget>>();
   return {
     async join(key, budget, begin) {
-      let build = builds.get(key);
-      if (build === undefined) {
-        if (closed.aborted) return { kind: 'in-progress' };
-        if (builds.size >= maxBuilds + maxQueue) return busy(builds.size, maxBuilds);
-        const left = budget?.take();
-        if (left?.kind === 'spent') return spent(left.retryAfterSeconds);
-        build = begin(inTurn).finally(() => builds.delete(key));
-        builds.set(key, build);
+      for (;;) {
+        let build = builds.get(key);
+        const isOwn = build === undefined;
+        if (build === undefined) {
+          if (closed.aborted) return { kind: 'in-progress' };
+          if (builds.size >= maxBuilds + maxQueue) return busy(builds.size, maxBuilds);
+          build = begin(inTurn, budget).finally(() => builds.delete(key));
+          builds.set(key, build);
+        }
+        // Who waits when the process is told to stop goes to another instance.
+        const outcome = await waitFor(build, { signal: closed, atAbort: 'leave' });
+        if (outcome === undefined) return { kind: 'in-progress' };
+        if (outcome.kind !== 'spent') return outcome;
+        if (isOwn) return spent(outcome.retryAfterSeconds);
       }
-      // Who waits when the process is told to stop goes to another instance.
-      return (await waitFor(build, { signal: closed, atAbort: 'leave' })) ?? { kind: 'in-progress' };
     },
 
     async ended() {

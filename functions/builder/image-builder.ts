@@ -7,7 +7,7 @@ import type { Leases } from '../storage/leases.ts';
 import { imageAttempts } from './attempt-image.ts';
 import type { Asker } from './build-record.ts';
 import type { Builds } from './builds.ts';
-import { type BuildBudget, buildQueue, type InTurn } from './build-queue.ts';
+import { type BuildBudget, buildQueue, type InTurn, type SpentBudget } from './build-queue.ts';
 import { failures } from './failures.ts';
 import { imageOf, type ImageRecord } from './image.ts';
 import { imageCache } from './image-cache.ts';
@@ -19,6 +19,7 @@ import type { ImageOrigin, ImageOutcome, PackagesDenied } from './outcome.ts';
 import type { PackagePolicy } from './package-policy.ts';
 import { pins } from './pins.ts';
 import { renewal } from './renewal.ts';
+import { spent } from './try-later.ts';
 import { waitFor } from './wait-for.ts';
 
 /** Images from names: found where they are, made where they are not, once, whoever asks for them and wherever. */
@@ -140,14 +141,22 @@ export function imageBuilder(world: {
   }
 
   /** Makes an image, or waits for the instance that does, and tells who watches. */
-  async function share(order: ImageOrder, key: string, inTurn: InTurn, by: Asker | undefined): Promise<ImageOutcome> {
+  async function share(
+    order: ImageOrder,
+    key: string,
+    { inTurn, by, budget }: { inTurn: InTurn; by: Asker | undefined; budget: BuildBudget | undefined },
+  ): Promise<ImageOutcome | SpentBudget> {
     const { request, revision } = order;
     const watched = world.builds?.begin(key, by ?? { repository: nameOf(request), reference: revision }, revision);
-    function makeInTurn(): Promise<ImageOutcome> {
+    async function makeInTurn(): Promise<ImageOutcome | SpentBudget> {
+      // Only here it is certain that nobody has made it, or makes it, and that it did not fail lately.
+      const left = budget?.take();
+      if (left?.kind === 'spent') return left;
       watched?.claim();
       return inTurn(async () => {
         watched?.run();
         const outcome = await attempt(order, key, watched);
+        if (!isBuild(outcome)) budget?.giveBack();
         watched?.end(outcome);
         return outcome;
       });
@@ -155,7 +164,7 @@ export function imageBuilder(world: {
     try {
       // The lease before the place in the queue: who waits for another instance is not stuck behind builds of this one.
       const outcome = await shared.run({ key, look: () => lookAround(key), make: makeInTurn });
-      watched?.leave(outcome);
+      watched?.leave(outcome.kind === 'spent' ? spent(outcome.retryAfterSeconds) : outcome);
       return outcome;
     } catch (error) {
       // Whoever began it may have left, and nobody else would say it.
@@ -168,7 +177,7 @@ export function imageBuilder(world: {
   }
 
   function join(order: ImageOrder, key: string, { budget, asker }: BuildOptions): Promise<ImageOutcome> {
-    return queue.join(key, budget, (inTurn) => share(order, key, inTurn, asker));
+    return queue.join(key, budget, (inTurn, own) => share(order, key, { inTurn, by: asker, budget: own }));
   }
 
   /** @param begun gets the key as soon as it is known */
@@ -245,4 +254,9 @@ export function imageBuilder(world: {
       await Promise.all([shared.returned(), world.builds?.stop()]);
     },
   };
+}
+
+/** What turned out to be refused, unknown or without room was not built. */
+function isBuild({ kind }: ImageOutcome): boolean {
+  return kind === 'image' || kind === 'build-failed' || kind === 'out-of-time';
 }

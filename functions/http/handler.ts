@@ -83,7 +83,7 @@ export function handler(world: {
     const startedMs = performance.now();
     const isLast = hints.buildFailed || hints.hop >= LAST_HOP;
     const holdMs = isLast ? undefined : world.holdMs;
-    const budget = builds && { take: () => builds.take(from.user ?? from.address) };
+    const budget = builds?.of(from.user ?? from.address);
     const trace = traceContextOf(request.headers);
     const asker = {
       ...{ repository, reference },

@@ -24,7 +24,7 @@ export function startingBuilds({ registry, budget }: Pick<PageWorld, 'registry' 
       const outcome = await registry.resolveManifest(repository, reference, {
         signal,
         holdMs: HOLD_MS,
-        budget: budget && { take: () => budget.take(user ?? address) },
+        budget: budget?.of(user ?? address),
         asker: { repository, reference, ...(user !== undefined && { user }) },
       });
       return sentOn(outcome, { repository, reference });

@@ -219,6 +219,17 @@ describe('a budget', () => {
     assert.deepEqual([one.take('a').kind, one.take('a').kind, one.take('a').kind], ['left', 'left', 'spent']);
   });
 
+  it('takes back what did not come about, and no more than was taken', () => {
+    const one = budget({ size: 2, perMs: 10_000 }, () => 0);
+    const own = one.of('a');
+    own.giveBack();
+    assert.deepEqual([own.take().kind, own.take().kind, own.take().kind], ['left', 'left', 'spent']);
+    own.giveBack();
+    assert.deepEqual([one.take('a').kind, own.take().kind], ['left', 'spent']);
+    for (let turn = 0; turn < 5; turn++) own.giveBack();
+    assert.deepEqual([own.take().kind, own.take().kind, own.take().kind], ['left', 'left', 'spent']);
+  });
+
   it('never gives more in a time than its size and what the rate gives', () => {
     fc.assert(
       fc.property(fc.array(fc.nat({ max: 3000 }), { maxLength: 200 }), (waitsMs) => {

@@ -285,6 +285,9 @@ describe('a budget of builds', () => {
     let left = 1;
     const budget = {
       take: () => (left-- > 0 ? ({ kind: 'left' } as const) : ({ kind: 'spent', retryAfterSeconds: 9 } as const)),
+      giveBack: () => {
+        left++;
+      },
     };
     const ask = (name: string) => builder.build(request(name), 'latest', { budget });
     const [first, second] = await Promise.all([ask('git'), ask('git')]);
@@ -296,6 +299,93 @@ describe('a budget of builds', () => {
     assert.deepEqual(made, ['git']);
     // It is not remembered against others.
     assert.equal((await builder.build(request('jq'), 'latest')).kind, 'image');
+  });
+
+  /** One that counts what is taken and not given back. */
+  function counted(size = 100) {
+    let spent = 0;
+    return {
+      spent: () => spent,
+      take: () =>
+        spent < size ? (spent++, { kind: 'left' } as const) : ({ kind: 'spent', retryAfterSeconds: 9 } as const),
+      giveBack: () => {
+        spent--;
+      },
+    };
+  }
+
+  it('is not spent by names that are unknown or refused, by a policy, or by what failed lately', async () => {
+    const unknown: PackagesUnavailable = {
+      kind: 'packages-unavailable',
+      unknown: [{ attribute: 'x', nearMatches: [] }],
+      refused: [],
+    };
+    const unfree: PackagesUnavailable = {
+      kind: 'packages-unavailable',
+      unknown: [],
+      refused: [{ attribute: 'x', message: 'unfree' }],
+    };
+    for (const [answer, kind] of [
+      [unknown, 'packages-unavailable'],
+      [unfree, 'packages-unavailable'],
+      [new PackageDeniedError('nmap may not be pulled', []), 'denied'],
+    ] as const) {
+      const budget = counted();
+      const { builder } = instance({ fault: () => answer });
+      for (let turn = 0; turn < 3; turn++) {
+        assert.equal((await builder.build(request('x'), 'latest', { budget })).kind, kind);
+      }
+      assert.equal(budget.spent(), 0, kind);
+    }
+    const budget = counted();
+    const { builder, made } = instance({ fault: () => new BuildFailedError(['it failed']) });
+    for (let turn = 0; turn < 5; turn++) {
+      assert.equal((await builder.build(request('x'), 'latest', { budget })).kind, 'build-failed');
+    }
+    assert.equal((await builder.build(request('x'), 'no-such-tag', { budget })).kind, 'reference-unknown');
+    assert.deepEqual([made.length, budget.spent()], [1, 1]);
+    // Whoever has nothing left is told of it as well.
+    assert.equal((await builder.build(request('x'), 'latest', { budget: counted(0) })).kind, 'build-failed');
+  });
+
+  it('is spent once for an image that is asked for again and again while it is made', async () => {
+    const budget = counted();
+    const { builder, made } = instance({ makeMs: 300 });
+    let hops = 0;
+    for (;;) {
+      const outcome = await builder.build(request('git'), 'latest', { budget, holdMs: 20 });
+      if (outcome.kind === 'image') break;
+      assert.equal(outcome.kind, 'in-progress');
+      hops++;
+    }
+    assert.ok(hops > 1);
+    assert.deepEqual([made, budget.spent()], [['git'], 1]);
+  });
+
+  it('is spent by the instance that makes an image, and not by those that wait for it', async () => {
+    const store = memoryStore();
+    const [one, other] = [instance({ store, makeMs: 300 }), instance({ store, makeMs: 300 })];
+    const [first, second] = [counted(), counted()];
+    const making = one.builder.build(request('git'), 'latest', { budget: first });
+    await sleep(100);
+    const waited = await other.builder.build(request('git'), 'latest', { budget: second });
+    assert.deepEqual([(await making).kind, waited.kind], ['image', 'image']);
+    assert.deepEqual([first.spent(), second.spent()], [1, 0]);
+    assert.deepEqual([one.made, other.made], [['git'], []]);
+  });
+
+  it('of one who has nothing left does not end the build of another', async () => {
+    const { builder, made } = instance();
+    const budget = counted();
+    const outcomes = await Promise.all([
+      builder.build(request('git'), 'latest', { budget: counted(0) }),
+      builder.build(request('git'), 'latest', { budget }),
+    ]);
+    assert.deepEqual(
+      outcomes.map(({ kind }) => kind),
+      ['busy', 'image'],
+    );
+    assert.deepEqual([made, budget.spent()], [['git'], 1]);
   });
 });
 
