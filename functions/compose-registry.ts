@@ -37,7 +37,8 @@ import { pulledTags } from './registry/tags.ts';
 import { knownBlobs } from './storage/known-blobs.ts';
 import { leases } from './storage/leases.ts';
 
-const HOUR_MS = 60 * 60 * 1000;
+const MINUTE_MS = 60 * 1000;
+const HOUR_MS = 60 * MINUTE_MS;
 
 /** From `ready` to the start of the threads that make layers. */
 const WARM_UP_AFTER_MS = 300;
@@ -47,9 +48,9 @@ const PREPARE_AFTER_MS = 1_000;
 function packageSource({ packages, nix }: Config): PackageSource | Promise<PackageSource> {
   switch (packages.kind) {
     case 'channel':
-      return channelSource(packages.channel, nix);
+      return channelSource(packages.channel, { ...nix, commits: packages.commits });
     case 'git':
-      return gitSource(packages.url, nix);
+      return gitSource(packages.url, { ...nix, commits: packages.commits });
     case 'folder':
       return folderSource(packages.path);
     default:
@@ -95,7 +96,8 @@ export async function composeRegistry(
       ? packagePolicy(config.access.policy)
       : undefined;
   const cgroups = await composeCgroups(config.nix, log);
-  const nix = { ...config.nix, cgroups, admit: policy && admitBy(policy, ALWAYS) };
+  const { fetchEnvironment } = source;
+  const nix = { ...config.nix, cgroups, fetchEnvironment, admit: policy && admitBy(policy, ALWAYS) };
   const { timeoutMs, evaluatesAhead, storeLimitBytes } = config.nix;
   const isStoreSmall = storeLimitBytes !== undefined;
   const ahead = evaluatesAhead ? nixAhead(nix, { log, timeoutMs, isStoreSmall }) : undefined;
@@ -118,10 +120,12 @@ export async function composeRegistry(
       watch.buildEnded(build, trace);
     },
   });
+  const references = pins({ store, source, log, pinForMs });
   const images = imageBuilder({
     store,
     known,
     source,
+    pins: references,
     maker: room ? roomyMaker(maker, room) : maker,
     log,
     limits,
@@ -133,12 +137,13 @@ export async function composeRegistry(
     store,
     nix,
     source,
-    pins: pins({ store, source, log, pinForMs }),
+    pins: references,
     leases: held,
     log,
   });
   const ready = readiness({ store, log });
   const answers = registry({ store, known, images, tags: pulledTags(store), signer });
+  const unknown = budget({ size: config.builder.maxUnknownPerMinute, perMs: MINUTE_MS });
   const perHour = budget({ size: config.builder.maxBuildsPerHour, perMs: HOUR_MS });
   const handle = handler({
     registry: answers,
@@ -151,6 +156,7 @@ export async function composeRegistry(
     },
     readiness: ready,
     builds: perHour,
+    lookUps: unknown,
     pages: composePages(
       {
         ...{ registry: answers, images, indexes, builds: watched, store, policy, budget: perHour },

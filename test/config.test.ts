@@ -20,7 +20,7 @@ describe('the configuration', () => {
     const config = parse({ HOME: '/home/u' });
     assert.equal(config.port, 8080);
     assert.deepEqual(config.storage, { backend: 'filesystem', path: `${process.cwd()}/.data/store` });
-    assert.deepEqual(config.packages, { kind: 'channel', channel: 'nixos-25.11' });
+    assert.deepEqual(config.packages, { kind: 'channel', channel: 'nixos-25.11', commits: 'reachable' });
     assert.equal(config.nix.expressions, '/program/nix');
     assert.equal(config.nix.timeoutMs, 600_000);
     assert.equal(config.nix.cacheFolder, '/home/u/.cache/nixery-run');
@@ -42,9 +42,26 @@ describe('the configuration', () => {
     assert.deepEqual(parse({ NIXERY_CHANNEL: 'nixos-unstable' }).packages, {
       kind: 'channel',
       channel: 'nixos-unstable',
+      commits: 'reachable',
     });
-    assert.deepEqual(parse({ NIXERY_PKGS_REPO: 'https://a/b' }).packages, { kind: 'git', url: 'https://a/b' });
+    assert.deepEqual(parse({ NIXERY_PKGS_REPO: 'https://a/b', NIXERY_COMMITS: 'any' }).packages, {
+      kind: 'git',
+      url: 'https://a/b',
+      commits: 'any',
+    });
     assert.deepEqual(parse({ NIXERY_PKGS_PATH: '/a/b' }).packages, { kind: 'folder', path: '/a/b' });
+  });
+
+  it('takes a password in the address of a repository only where git can be told it', () => {
+    for (const url of ['https://user:p%40ss@a/b', 'ssh://git@a/b', 'git@a:b.git', 'https://token@a/b']) {
+      assert.equal(parse({ NIXERY_PKGS_REPO: url }).packages.kind, 'git');
+    }
+    for (const url of ['ssh://git:secret@a/b', 'https://user:one%0Atwo@a/b', 'https://user:%E4@a/b']) {
+      assert.match(
+        problemsOf({ NIXERY_PKGS_REPO: url }),
+        /NIXERY_PKGS_REPO must have no password but with http or https/,
+      );
+    }
   });
 
   it('names every wrong variable at once', () => {

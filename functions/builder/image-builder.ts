@@ -15,9 +15,9 @@ import type { ImageMaker, ImageOrder } from './image-maker.ts';
 import { type ImageRequest, nameOf } from './image-request.ts';
 import { imageJudge, type Judgement } from './judge-image.ts';
 import { leasedBuilds } from './leased-build.ts';
-import type { ImageOrigin, ImageOutcome, PackagesDenied } from './outcome.ts';
+import type { ImageOrigin, ImageOutcome, ImageUnavailable, PackagesDenied } from './outcome.ts';
 import type { PackagePolicy } from './package-policy.ts';
-import { pins } from './pins.ts';
+import { type LookUpBudget, type PinOptions, pins, type Pins } from './pins.ts';
 import { renewal } from './renewal.ts';
 import { spent } from './try-later.ts';
 import { waitFor } from './wait-for.ts';
@@ -29,7 +29,7 @@ export interface ImageBuilder {
   /** The same if it is in this process's memory. */
   peek(request: ImageRequest, reference: string): FoundImage | PackagesDenied | undefined;
   /** What is known of the image that a request means at a reference. Nothing is built. */
-  look(request: ImageRequest, reference: string, options?: IoOptions): Promise<LookedUpImage>;
+  look(request: ImageRequest, reference: string, options?: PinOptions): Promise<LookedUpImage>;
   /** An image that was made before; undefined when no image has this digest. */
   findByDigest(digest: Digest, options?: IoOptions): Promise<FoundImage | PackagesDenied | undefined>;
   /**
@@ -51,6 +51,8 @@ export interface BuildOptions extends IoOptions {
   readonly holdMs?: number | undefined;
   /** Asked before a build is begun; a build that runs already costs nothing. Without limit when absent. */
   readonly budget?: BuildBudget | undefined;
+  /** Asked before a reference is looked up that nobody pulled before. Without limit when absent. */
+  readonly lookUps?: LookUpBudget | undefined;
   /** For whom a build is begun, to be told to who watches it. */
   readonly asker?: Asker | undefined;
 }
@@ -61,7 +63,7 @@ export type LookedUpImage =
   /** `build`: where a build of it can be watched, if there is one. */
   | { readonly kind: 'not-made'; readonly revision: string; readonly build: string }
   | PackagesDenied
-  | { readonly kind: 'reference-unknown'; readonly message: string };
+  | Extract<ImageUnavailable, { kind: 'reference-unknown' | 'busy' }>;
 
 export type FoundImage = Extract<ImageOutcome, { kind: 'image' }>;
 
@@ -83,6 +85,8 @@ export function imageBuilder(world: {
   readonly store: BlobStore;
   readonly known: KnownBlobs;
   readonly source: PackageSource;
+  /** What references mean; looked up for this builder alone when absent. */
+  readonly pins?: Pins | undefined;
   readonly maker: ImageMaker;
   readonly log: Pick<Logger, 'info' | 'warn'>;
   readonly limits: BuildLimits;
@@ -95,7 +99,7 @@ export function imageBuilder(world: {
   const { store, known, source, maker, log, limits } = world;
   const { timeoutMs, pinForMs } = limits;
   const stopped = new AbortController();
-  const references = pins({ store, source, log, pinForMs });
+  const references = world.pins ?? pins({ store, source, log, pinForMs });
   const cache = imageCache(store, log);
   const judge = imageJudge(store, world.policy);
   const failed = failures(store, log);
@@ -187,8 +191,9 @@ export function imageBuilder(world: {
     options: BuildOptions,
     begun: { key?: string },
   ): Promise<ImageOutcome> {
-    const pin = await references.pin(reference);
+    const pin = await references.pin(reference, { lookUps: options.lookUps, signal: stopped.signal });
     if (pin.kind === 'unknown') return { kind: 'reference-unknown' as const, message: pin.message };
+    if (pin.kind === 'busy') return pin;
     const order = { request, source, revision: pin.revision };
     const key = maker.keyOf(order);
     begun.key = key;
@@ -215,7 +220,11 @@ export function imageBuilder(world: {
       const { signal, holdMs } = options;
       const begun: { key?: string } = {};
       // Without the caller's signal: what was begun is finished, for whoever asks next.
-      const making = findOrMake(request, reference, options, begun);
+      const making = findOrMake(request, reference, options, begun).catch((error: unknown) => {
+        // Another instance goes on.
+        if (stopped.signal.aborted) return { kind: 'in-progress' as const };
+        throw error;
+      });
       const outcome = await waitFor(making, { signal, holdMs, atAbort: 'reject' });
       return outcome ?? { kind: 'in-progress', ...(begun.key !== undefined && { build: begun.key }) };
     },
@@ -223,6 +232,7 @@ export function imageBuilder(world: {
     async look(request, reference, options = {}) {
       const pin = await references.pin(reference, options);
       if (pin.kind === 'unknown') return { kind: 'reference-unknown', message: pin.message };
+      if (pin.kind === 'busy') return pin;
       const key = maker.keyOf({ request, source, revision: pin.revision });
       const found = await findRecordOf(key, options);
       const judged = found && (await judge(found.record, options));

@@ -7,12 +7,13 @@ import type { Nix } from '../nix/nix.ts';
 import type { PackageSource } from '../nix/source.ts';
 import type { System } from '../oci/platform.ts';
 import { parseRepositoryName } from '../oci/reference.ts';
-import type { BlobStore, IoOptions } from '../storage/blob-store.ts';
+import type { BlobStore } from '../storage/blob-store.ts';
 import type { Leases } from '../storage/leases.ts';
 import { objectKey } from '../storage/object-key.ts';
 import { findRecord, keyHash, settleRecord } from '../storage/record.ts';
 import { type PackageColumns, type PackageSearch, packageSearch } from './package-search.ts';
-import type { Pins } from './pins.ts';
+import type { ImageUnavailable } from './outcome.ts';
+import type { PinOptions, Pins } from './pins.ts';
 
 /** What can be searched at a reference. */
 export type PackageIndex =
@@ -20,12 +21,12 @@ export type PackageIndex =
   /** It is being made, here or at another instance: ask again. */
   | { readonly kind: 'making'; readonly revision: string }
   | { readonly kind: 'unavailable'; readonly message: string }
-  | { readonly kind: 'reference-unknown'; readonly message: string };
+  | Extract<ImageUnavailable, { kind: 'reference-unknown' | 'busy' }>;
 
 /** Indexes of packages: each is made once for a revision and a platform, and kept in the store. */
 export interface PackageIndexes {
   /** At once but for the look into the store: an index that is not there is begun, and nobody waits for it. */
-  at(reference: string, system: System, options?: IoOptions): Promise<PackageIndex>;
+  at(reference: string, system: System, options?: PinOptions): Promise<PackageIndex>;
   /** Ends what is being made. */
   stop(): Promise<void>;
 }
@@ -136,6 +137,7 @@ export function packageIndexes(world: {
     async at(reference, system, options = {}) {
       const pin = await world.pins.pin(reference, options);
       if (pin.kind === 'unknown') return { kind: 'reference-unknown', message: pin.message };
+      if (pin.kind === 'busy') return pin;
       const { revision } = pin;
       const key = keyOf(revision, system);
       const packages = await find(key);

@@ -6,6 +6,8 @@ import { COMMIT, type PackageSource, SourceError } from '../nix/source.ts';
 import type { BlobStore, IoOptions } from '../storage/blob-store.ts';
 import { objectKey } from '../storage/object-key.ts';
 import { findRecord, keyHash, overwriteRecord } from '../storage/record.ts';
+import type { ImageUnavailable } from './outcome.ts';
+import { tooManyLookUps, tooManyUnknown } from './try-later.ts';
 
 /** What a reference means at the moment. */
 export type Pinned =
@@ -17,12 +19,26 @@ export type Pinned =
     }
   | { readonly kind: 'unknown'; readonly message: string };
 
+/** The source was not asked: too much is looked up already, or was in vain for who asks. */
+type NotLookedUp = Extract<ImageUnavailable, { kind: 'busy' }>;
+
+/** How many references that nobody pulled before somebody may still have looked up: those that exist are given back. */
+export interface LookUpBudget {
+  take(): { readonly kind: 'left' } | { readonly kind: 'spent'; readonly retryAfterSeconds: number };
+  giveBack(): void;
+}
+
+export interface PinOptions extends IoOptions {
+  /** Without limit when absent. */
+  readonly lookUps?: LookUpBudget | undefined;
+}
+
 /** Turns references into revisions, and remembers them in the store, so that all instances agree. */
 export interface Pins {
   /**
    * @throws SourceError when the source does not answer and the reference was never pinned
    */
-  pin(reference: string, options?: IoOptions): Promise<Pinned>;
+  pin(reference: string, options?: PinOptions): Promise<Pinned | NotLookedUp>;
   /** As `pin`, where that takes no time: undefined when the source or the store has to be asked. */
   peek(reference: string): Pinned | undefined;
 }
@@ -45,6 +61,8 @@ const MAX_REMEMBERED = 10_000;
 const UNKNOWN_FOR_MS = 10_000;
 /** A source that does not answer is left alone for a moment. */
 const STALE_FOR_MS = 10_000;
+/** References that nobody pulled before, and that are looked up at once. They share what asks the source, so that more would only wait. */
+const MAX_LOOK_UPS = 200;
 
 export function pins(world: {
   readonly store: BlobStore;
@@ -59,35 +77,76 @@ export function pins(world: {
 }): Pins {
   const { store, source, log, pinForMs, nowMs = Date.now, elapsedMs = () => performance.now() } = world;
   const remembered = new LRUCache<string, { pinned: Pinned; untilMs: number }>({ max: MAX_REMEMBERED });
-  const lookUps = sharedWork<Pinned>();
+  const lookUps = sharedWork<Pinned | NotLookedUp>();
+  let running = 0;
 
-  const keyOf = (reference: string) => objectKey('pins', keyHash({ format: 1, source: source.identity, reference }));
+  /** Whether a commit may be had depends on the rule that it was found by. */
+  function keyOf(reference: string) {
+    const rule = source.commits !== undefined && COMMIT.test(reference) ? { commits: source.commits } : {};
+    return objectKey('pins', keyHash({ format: 1, source: source.identity, reference, ...rule }));
+  }
 
   function remember(reference: string, pinned: Pinned, forMs: number): Pinned {
     remembered.set(reference, { pinned, untilMs: elapsedMs() + forMs });
     return pinned;
   }
 
-  async function lookUp(reference: string, signal: AbortSignal): Promise<Pinned> {
+  const recordOf = (reference: string, revision: string): PinRecord => ({
+    version: 1,
+    source: source.description,
+    reference,
+    revision,
+    atMs: nowMs(),
+  });
+
+  /** What a name led to may be asked for by itself from then on, wherever the name leads later. */
+  async function keepCommit(revision: string, signal: AbortSignal): Promise<void> {
+    const key = keyOf(revision);
+    const found = await findRecord(store, key, pinSchema, { signal });
+    if (found.kind === 'found') return;
+    await overwriteRecord(store, key, recordOf(revision, revision), found, { signal });
+  }
+
+  /** Asks the source about a reference that was never pinned. */
+  async function askAnew(reference: string, budget: LookUpBudget | undefined, signal: AbortSignal) {
+    if (running >= MAX_LOOK_UPS) return tooManyLookUps(running);
+    const left = budget?.take();
+    if (left?.kind === 'spent') return tooManyUnknown(left.retryAfterSeconds);
+    running++;
+    try {
+      const pin = await source.pin(reference, { signal });
+      if (pin.kind === 'pinned') budget?.giveBack();
+      return pin;
+    } catch (error) {
+      if (error instanceof SourceError) budget?.giveBack();
+      throw error;
+    } finally {
+      running--;
+    }
+  }
+
+  async function lookUp(reference: string, budget: LookUpBudget | undefined, signal: AbortSignal) {
     const key = keyOf(reference);
     const found = await findRecord(store, key, pinSchema, { signal });
     const before = found.kind === 'found' ? found.value : undefined;
+    if (before !== undefined && isItself(before.revision, reference)) {
+      return remember(reference, { kind: 'pinned', revision: before.revision }, pinForMs);
+    }
     const ageMs = before === undefined ? Infinity : nowMs() - before.atMs;
     // A pin from the future comes from a clock that is wrong: ask again.
     if (before !== undefined && ageMs >= 0 && ageMs < pinForMs) {
       return remember(reference, { kind: 'pinned', revision: before.revision }, pinForMs - ageMs);
     }
     try {
-      const pin = await source.pin(reference, { signal });
+      // What was there before costs nobody anything, so that nobody's guesses keep others from it.
+      const pin = await (before === undefined ? askAnew(reference, budget, signal) : source.pin(reference, { signal }));
+      if (pin.kind === 'busy') return pin;
       if (pin.kind === 'unknown') return remember(reference, pin, UNKNOWN_FOR_MS);
-      const record: PinRecord = {
-        version: 1,
-        source: source.description,
-        reference,
-        revision: pin.revision,
-        atMs: nowMs(),
-      };
-      await overwriteRecord(store, key, record, found, { signal });
+      const { revision } = pin;
+      await Promise.all([
+        overwriteRecord(store, key, recordOf(reference, revision), found, { signal }),
+        reference === revision || before?.revision === revision ? undefined : keepCommit(revision, signal),
+      ]);
       return remember(reference, pin, pinForMs);
     } catch (error) {
       if (!(error instanceof SourceError) || before === undefined) throw error;
@@ -99,24 +158,30 @@ export function pins(world: {
   function peek(reference: string): Pinned | undefined {
     if (source.isLocal) return source.peek?.(reference);
     const known = remembered.get(reference);
-    return known !== undefined && (elapsedMs() < known.untilMs || isForEver(known.pinned, reference))
+    return known !== undefined &&
+      (elapsedMs() < known.untilMs || (known.pinned.kind === 'pinned' && isItself(known.pinned.revision, reference)))
       ? known.pinned
       : undefined;
   }
 
   return {
     peek,
-    async pin(reference, options = {}) {
+    async pin(reference, { lookUps: budget, ...options } = {}) {
       // A local folder is looked at each time, which costs little: who edits it wants to see it.
       if (source.isLocal) return source.pin(reference, options);
-      const known = peek(reference);
-      if (known !== undefined) return known;
-      return lookUps(reference, (signal) => lookUp(reference, signal), options);
+      for (;;) {
+        const known = peek(reference);
+        if (known !== undefined) return known;
+        const isOwn = !lookUps.isRunning(reference);
+        const pinned = await lookUps(reference, (signal) => lookUp(reference, budget, signal), options);
+        // Somebody else's budget may have been spent.
+        if (isOwn || pinned.kind !== 'busy') return pinned;
+      }
     },
   };
 }
 
-/** A full commit means itself. */
-function isForEver(pinned: Pinned, reference: string): boolean {
-  return pinned.kind === 'pinned' && COMMIT.test(reference) && pinned.revision === reference;
+/** A full commit means itself, for ever. */
+function isItself(revision: string, reference: string): boolean {
+  return COMMIT.test(reference) && revision === reference;
 }

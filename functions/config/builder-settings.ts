@@ -18,6 +18,8 @@ export interface BuilderSettings {
   readonly holdMs: number;
   /** Images that one user, or one address where there are no users, may have made in an hour. */
   readonly maxBuildsPerHour: number;
+  /** References that are not there, and that one user, or one address where there are no users, may ask for in a minute. */
+  readonly maxUnknownPerMinute: number;
 }
 
 export const builderVariables = z.object({
@@ -33,6 +35,7 @@ export const builderVariables = z.object({
   // Clients wait 30 s for headers (containerd 2.3, Docker 29.7), of which a cold start takes some.
   NIXERY_HOLD_SECONDS: z._default(wholeNumber(1, 25), 20),
   NIXERY_BUILDS_PER_HOUR: z._default(wholeNumber(1, 1_000_000), 1000),
+  NIXERY_MAX_UNKNOWN_REFERENCES: z._default(wholeNumber(1, 100_000), 60),
 });
 
 export function builderSettings(data: z.infer<typeof builderVariables>): BuilderSettings {
@@ -45,5 +48,6 @@ export function builderSettings(data: z.infer<typeof builderVariables>): Builder
     maxQueue: data.NIXERY_MAX_QUEUE,
     holdMs: data.NIXERY_HOLD_SECONDS * 1000,
     maxBuildsPerHour: data.NIXERY_BUILDS_PER_HOUR,
+    maxUnknownPerMinute: data.NIXERY_MAX_UNKNOWN_REFERENCES,
   };
 }

@@ -78,9 +78,13 @@ export function noEndpointAnswer(): Answer {
   return { ...answer, status: 404 };
 }
 
+/** What a client is told to wait for what is not to be had now, in seconds. */
+const RETRY_AFTER_SECONDS = 10;
+
 /** For a fault of ours: what happened is in the log, not here. */
 export function faultAnswer(code: 'UNKNOWN' | 'UNAVAILABLE', message: string): Answer {
-  return errorAnswer(code, message);
+  const later = code === 'UNAVAILABLE' ? { 'Retry-After': String(RETRY_AFTER_SECONDS) } : {};
+  return errorAnswer(code, message, undefined, later);
 }
 
 /** For a name, tag or digest that is none. */

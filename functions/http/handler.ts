@@ -22,6 +22,7 @@ import {
 } from './error-answer.ts';
 import { baseAnswer } from './json-answer.ts';
 import { badPageAnswer, referrersAnswer, tagsAnswer } from './list-answer.ts';
+import { isFromElsewhere } from './fetch-site.ts';
 import { manifestAnswer } from './manifest-answer.ts';
 import { healthAnswer, readyAnswer } from './probe-answer.ts';
 import { originOf } from './public-origin.ts';
@@ -56,6 +57,8 @@ export function handler(world: {
   readonly readiness: Readiness;
   /** Images that a user, or an address without one, may have made; any number when absent. */
   readonly builds?: Budget | undefined;
+  /** References that are not there, and that each of them may have looked up; any number when absent. */
+  readonly lookUps?: Budget | undefined;
   /** What lies outside of /v2/; a word of welcome when absent. */
   readonly pages?: Pages | undefined;
   /** Where this registry is reached; what the client says when absent. */
@@ -90,7 +93,14 @@ export function handler(world: {
       ...(from.user !== undefined && { user: from.user }),
       ...(trace?.spanId !== undefined && { trace: { traceId: trace.traceId, spanId: trace.spanId } }),
     };
-    const resolving = registry.resolveManifest(repository, reference, { signal: from.signal, holdMs, budget, asker });
+    const options = {
+      signal: from.signal,
+      holdMs,
+      budget,
+      lookUps: world.lookUps?.of(from.user ?? from.address),
+      asker,
+    };
+    const resolving = registry.resolveManifest(repository, reference, options);
     return resolving instanceof Promise ? resolving.then(answer) : answer(resolving);
 
     function answer(outcome: ManifestOutcome): Answer {
@@ -143,7 +153,14 @@ export function handler(world: {
         return referrersAnswer(registry.listReferrers(at.repository, at.digest), at.query.has('artifactType'));
       case 'page': {
         const { method = 'GET', headers } = request;
-        return pages({ ...at, ...from, method, headers, origin: originFor(request) });
+        return pages({
+          ...at,
+          ...from,
+          lookUps: world.lookUps?.of(from.user ?? from.address),
+          method,
+          headers,
+          origin: originFor(request),
+        });
       }
       case 'unsupported-method':
         return unsupportedAnswer();
@@ -198,12 +215,6 @@ export function handler(world: {
       else await send(request, response, answer, signal);
     }
   };
-}
-
-/** A pull may begin a build, and a browser sends credentials with what another site's page asks for (Fetch Metadata). */
-function isFromElsewhere({ headers }: IncomingMessage): boolean {
-  const site = headers['sec-fetch-site'];
-  return site === 'cross-site' || site === 'same-site';
 }
 
 function failureAnswer(error: unknown): Answer {

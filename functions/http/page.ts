@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import type { LookUpBudget } from '../builder/pins.ts';
 import type { Answer } from './answer.ts';
 
 /** A request for something outside of /v2/, of somebody who may pull. */
@@ -12,6 +13,8 @@ export interface PageRequest {
   readonly address: string;
   /** Where the client reaches this registry; undefined when it does not say so in a way that can be used. */
   readonly origin: string | undefined;
+  /** For references that nobody pulled before. */
+  readonly lookUps?: LookUpBudget | undefined;
   readonly signal: AbortSignal;
 }
 

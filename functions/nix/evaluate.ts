@@ -1,3 +1,4 @@
+import { clearLeftLocks, isLeftLocked } from './left-locks.ts';
 import type { Nix, NixCall } from './nix.ts';
 import { run } from './process.ts';
 import type { NixSource } from './source.ts';
@@ -18,7 +19,17 @@ export interface Evaluation {
  *
  * @throws ProcessError when Nix is not there, gives up, is stopped or takes too long
  */
-export function evaluate(nix: Nix, evaluation: Evaluation, call: NixCall): Promise<string> {
+export async function evaluate(nix: Nix, evaluation: Evaluation, call: NixCall): Promise<string> {
+  try {
+    return await evaluateOnce(nix, evaluation, call);
+  } catch (error) {
+    if (!isLeftLocked(error)) throw error;
+    await clearLeftLocks(nix, call);
+    return evaluateOnce(nix, evaluation, call);
+  }
+}
+
+function evaluateOnce(nix: Nix, evaluation: Evaluation, call: NixCall): Promise<string> {
   const { file, source, request, flags = [], readable } = evaluation;
   // Evaluation reads the expressions, the package set and what it is asked, so that the revision is the whole truth.
   const confined = ['--option', 'restrict-eval', 'true', '-I', nix.expressions];
@@ -34,6 +45,12 @@ export function evaluate(nix: Nix, evaluation: Evaluation, call: NixCall): Promi
       ...['--eval', '--read-write-mode', ...flags, ...confined, ...building, ...open, ...beside],
       ...[`${nix.expressions}/${file}`, '--argstr', 'request', JSON.stringify(request)],
     ],
-    { ...call, env: nix.environment, user: nix.user, cgroups, memoryBytes: nix.evaluationMemoryBytes },
+    {
+      ...call,
+      env: { ...nix.environment, ...nix.fetchEnvironment },
+      user: nix.user,
+      cgroups,
+      memoryBytes: nix.evaluationMemoryBytes,
+    },
   );
 }

@@ -29,6 +29,8 @@ export interface Nix {
   readonly expressions: string;
   /** The whole environment of Nix's processes; nothing of the program's own gets in. */
   readonly environment: Readonly<Record<string, string>>;
+  /** What evaluations have beside that, which fetch the package set. */
+  readonly fetchEnvironment?: Readonly<Record<string, string>> | undefined;
   /** Who Nix runs as; this process's own user when absent. */
   readonly user?: ProcessUser | undefined;
   /** Where each of its processes that starts others, to build or to fetch, is held with them; nowhere in particular when absent. */

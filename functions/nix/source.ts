@@ -7,7 +7,7 @@ export type NixSource =
 /** What a reference (an image's tag) means to a source. */
 export type Pin =
   | { readonly kind: 'pinned'; readonly revision: string }
-  /** The source answered and knows no such reference. */
+  /** The source answered, and knows no such reference or may not give it. */
   | { readonly kind: 'unknown'; readonly message: string };
 
 /** Where packages come from: a channel, a git repository or a folder. */
@@ -20,6 +20,10 @@ export interface PackageSource {
   readonly isFixed: boolean;
   /** What distinguishes this source in keys, beside the revision. */
   readonly identity: Readonly<Record<string, string>>;
+  /** Which commits it lets references mean, where that can be chosen: what was found under one rule is not looked up by the other. */
+  readonly commits?: string;
+  /** What the environment of Nix has beside the rest when it reads a revision; never that of builds. */
+  readonly fetchEnvironment?: Readonly<Record<string, string>>;
   /**
    * The revision that a reference means now. `latest` is always known.
    *

@@ -10,6 +10,7 @@ import type { Composing } from './composing.ts';
 import type { buildEvents } from './events.ts';
 import type { ImageView } from './image-page.ts';
 import type { Inspecting } from './inspecting.ts';
+import { retryAfter } from './retry-after.ts';
 import type { StartingBuilds } from './starting-builds.ts';
 
 /** What changes is not to be kept by anybody. */
@@ -38,25 +39,25 @@ export function api(world: {
   const { builds, compose, inspect, start, events } = world;
   const ok = (value: unknown, status = 200) => json(status, value, HEADERS);
 
-  async function search({ query, signal }: PageRequest): Promise<Answer> {
+  async function search({ query, signal, lookUps }: PageRequest): Promise<Answer> {
     const limit = /^\d{1,3}$/.test(query.get('limit') ?? '') ? Number(query.get('limit')) : DEFAULT_RESULTS;
     const system: System = query.get('platform') === 'arm64' ? 'aarch64-linux' : 'x86_64-linux';
     const { index, found } = await compose.search(
       { words: query.get('q') ?? '', tag: query.get('tag') ?? 'latest', system, limit: Math.min(MAX_RESULTS, limit) },
-      { signal },
+      { signal, lookUps },
     );
-    return ok({ ...indexJson(index), ...found }, statusOf(index));
+    return json(statusOf(index), { ...indexJson(index), ...found }, { ...HEADERS, ...retryAfter(index) });
   }
 
-  async function name({ query, origin, signal }: PageRequest): Promise<Answer> {
+  async function name({ query, origin, signal, lookUps }: PageRequest): Promise<Answer> {
     const typed = { name: query.get('name') ?? '', tag: query.get('tag') ?? 'latest' };
-    const { index, checked, commands } = await compose.check(typed, origin, { signal });
+    const { index, checked, commands } = await compose.check(typed, origin, { signal, lookUps });
     return ok({ ...indexJson(index), ...checked, commands });
   }
 
-  async function image(text: string, { query, signal }: PageRequest): Promise<Answer> {
-    const { status, at, view } = await inspect.look(text, query, { signal });
-    return ok({ ...at, ...imageJson(view) }, status);
+  async function image(text: string, { query, signal, lookUps }: PageRequest): Promise<Answer> {
+    const { status, at, view, headers } = await inspect.look(text, query, { signal, lookUps });
+    return json(status, { ...at, ...imageJson(view) }, { ...HEADERS, ...headers });
   }
 
   async function build(id: string, { user, signal }: PageRequest): Promise<Answer> {
@@ -111,6 +112,7 @@ function indexJson(index: PackageIndex) {
     case 'making':
       return { index: 'making', revision: index.revision };
     case 'unavailable':
+    case 'busy':
     case 'reference-unknown':
       return { index: index.kind, message: index.message };
     default:
@@ -127,6 +129,8 @@ function statusOf(index: PackageIndex): number {
       return 202;
     case 'unavailable':
       return 503;
+    case 'busy':
+      return 429;
     case 'reference-unknown':
       return 404;
     default:

@@ -214,6 +214,7 @@ function countText(index: PackageIndex, found: ComposeView['found'], query: stri
     case 'making':
       return 'The packages of this revision are being listed, which happens once. Names can be typed meanwhile.';
     case 'unavailable':
+    case 'busy':
     case 'reference-unknown':
       return `${index.message}.`;
     default:

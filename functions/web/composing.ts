@@ -1,9 +1,9 @@
 import type { PackageIndex } from '../builder/package-index.ts';
 import type { IndexedPackage } from '../builder/package-search.ts';
+import type { PinOptions } from '../builder/pins.ts';
 import { parseTag } from '../oci/reference.ts';
 import { DEFAULT_SYSTEM } from '../builder/image-request.ts';
 import type { System } from '../oci/platform.ts';
-import type { IoOptions } from '../storage/blob-store.ts';
 import { checkName, type CheckedName } from './check-name.ts';
 import { type Command, commandsFor } from './commands.ts';
 import type { ComposeView, FoundPackage } from './compose-page.ts';
@@ -13,14 +13,14 @@ import type { PageWorld } from './page-world.ts';
 export interface Composing {
   search(
     query: { readonly words: string; readonly tag: string; readonly system: System; readonly limit: number },
-    options?: IoOptions,
+    options?: PinOptions,
   ): Promise<{ readonly index: PackageIndex; readonly found: ComposeView['found'] }>;
   check(
     typed: { readonly name: string; readonly tag: string },
     origin: string | undefined,
-    options?: IoOptions,
+    options?: PinOptions,
   ): Promise<{ readonly index: PackageIndex; readonly checked: CheckedName; readonly commands: readonly Command[] }>;
-  view(query: URLSearchParams, origin: string | undefined, options?: IoOptions): Promise<ComposeView>;
+  view(query: URLSearchParams, origin: string | undefined, options?: PinOptions): Promise<ComposeView>;
 }
 
 /** Of what a page takes from its address. */
@@ -29,7 +29,7 @@ const MAX_TYPED_CHARACTERS = 500;
 const SHOWN = 30;
 
 export function composing({ indexes, policy }: Pick<PageWorld, 'indexes' | 'policy'>): Composing {
-  function indexAt(tag: string, system: System, options?: IoOptions): Promise<PackageIndex> {
+  function indexAt(tag: string, system: System, options?: PinOptions): Promise<PackageIndex> {
     const isTag = parseTag(tag) !== undefined;
     return isTag
       ? indexes.at(tag, system, options)
@@ -59,6 +59,7 @@ export function composing({ indexes, policy }: Pick<PageWorld, 'indexes' | 'poli
       const isPullable =
         checked.kind === 'name' &&
         index.kind !== 'reference-unknown' &&
+        index.kind !== 'busy' &&
         origin !== undefined &&
         checked.parts.every(({ kind }) => kind !== 'unknown');
       return { index, checked, commands: isPullable ? commandsFor({ ...checked, origin, tag }) : [] };

@@ -1,25 +1,30 @@
 import { anatomyOf, type ImageAnatomy, sharedParts } from '../builder/image-anatomy.ts';
 import { parseImageName } from '../builder/image-request.ts';
 import type { LookedUpImage } from '../builder/image-builder.ts';
+import type { PinOptions } from '../builder/pins.ts';
+import { retryAfter } from './retry-after.ts';
 import { parseRepositoryName, parseTag } from '../oci/reference.ts';
-import type { IoOptions } from '../storage/blob-store.ts';
 import { isOver } from './build-page.ts';
 import type { ImageAddress, ImageView } from './image-page.ts';
 import type { PageWorld } from './page-world.ts';
 
+/** What a look into an image shows. */
+interface LookedInto {
+  readonly status: number;
+  readonly at: ImageAddress;
+  readonly view: ImageView;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
 /** Looks into images, and begins nothing. */
 export interface Inspecting {
-  look(
-    name: string,
-    query: URLSearchParams,
-    options?: IoOptions,
-  ): Promise<{ readonly status: number; readonly at: ImageAddress; readonly view: ImageView }>;
+  look(name: string, query: URLSearchParams, options?: PinOptions): Promise<LookedInto>;
 }
 
 const MAX_SHOWN_CHARACTERS = 255;
 
 export function inspecting({ images, builds, store }: Pick<PageWorld, 'images' | 'builds' | 'store'>): Inspecting {
-  function lookUp(name: string, tag: string, options?: IoOptions): Promise<LookedUpImage> | { message: string } {
+  function lookUp(name: string, tag: string, options?: PinOptions): Promise<LookedUpImage> | { message: string } {
     const repository = parseRepositoryName(name);
     if (repository === undefined) return { message: 'This is not the name of an image.' };
     if (parseTag(tag) === undefined) return { message: 'This is not a tag.' };
@@ -27,7 +32,7 @@ export function inspecting({ images, builds, store }: Pick<PageWorld, 'images' |
     return parsed.kind === 'invalid' ? parsed : images.look(parsed.request, tag, options);
   }
 
-  async function compare(anatomy: ImageAnatomy, name: string, tag: string, options?: IoOptions) {
+  async function compare(anatomy: ImageAnatomy, name: string, tag: string, options?: PinOptions) {
     const other = await lookUp(name, tag, options);
     if (!('kind' in other) || other.kind !== 'made') return { name, result: undefined };
     return { name, result: sharedParts(anatomy, await anatomyOf(store, other.record, options)) };
@@ -44,6 +49,8 @@ export function inspecting({ images, builds, store }: Pick<PageWorld, 'images' |
           return { status: 403, at, view: { kind: 'refused', message: found.message } };
         case 'reference-unknown':
           return { status: 404, at, view: { kind: 'refused', message: found.message } };
+        case 'busy':
+          return { status: 429, at, view: { kind: 'refused', message: found.message }, headers: retryAfter(found) };
         case 'not-made': {
           const build = await builds.find(found.build, options);
           const isBuilding = build !== undefined && !isOver(build.summary);

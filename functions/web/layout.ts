@@ -12,10 +12,12 @@ export interface Page {
   /** Seconds after which a browser without script loads it again. */
   readonly refreshSeconds?: number | undefined;
   readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 /** A page as it is sent. It is never kept: what it shows changes, and it may be somebody's alone. */
-export function pageAnswer(assets: Assets, { title, at, main, refreshSeconds, status = 200 }: Page): Answer {
+export function pageAnswer(assets: Assets, page: Page): Answer {
+  const { title, at, main, refreshSeconds, status = 200, headers } = page;
   const link = (href: string, label: string, isHere: boolean) =>
     html`<a href="${href}" ${isHere ? html`aria-current="page"` : ''}>${label}</a>`;
   const document = html`<!doctype html>
@@ -48,7 +50,7 @@ export function pageAnswer(assets: Assets, { title, at, main, refreshSeconds, st
     </html> `;
   return {
     status,
-    headers: { 'Content-Type': 'text/html; charset=utf-8', 'Cache-Control': 'no-store', ...PAGE_HEADERS },
+    headers: { 'Content-Type': 'text/html; charset=utf-8', 'Cache-Control': 'no-store', ...headers, ...PAGE_HEADERS },
     body: Buffer.from(document.html),
   };
 }

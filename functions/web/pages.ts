@@ -58,7 +58,7 @@ export async function webPages(world: PageWorld): Promise<Pages> {
   }
 
   return async (request) => {
-    const { method, path, query, user, signal } = request;
+    const { method, path, query, user, signal, lookUps } = request;
     const name = /^\/images\/(.+)$/.exec(path)?.[1];
     if (method === 'POST' && name !== undefined) return start.answer(name, request);
     if (path === '/api' || path.startsWith('/api/')) return json(request);
@@ -74,12 +74,12 @@ export async function webPages(world: PageWorld): Promise<Pages> {
     const build = /^\/builds\/([^/]+)$/.exec(path)?.[1];
     if (build !== undefined) return buildPage(build, user, signal);
     if (name !== undefined) {
-      const { status, at, view } = await inspect.look(name, query, { signal });
-      return show({ title: `${at.name} · nixery-run`, at: 'compose', main: imageMain(at, view), status });
+      const { status, at, view, headers } = await inspect.look(name, query, { signal, lookUps });
+      return show({ title: `${at.name} · nixery-run`, at: 'compose', main: imageMain(at, view), status, headers });
     }
     if (world.files !== undefined) return world.files(request);
     if (path === '/') {
-      const view = await compose.view(query, request.origin, { signal });
+      const view = await compose.view(query, request.origin, { signal, lookUps });
       const title = view.state.name === '' ? 'nixery-run' : `${view.state.name} · nixery-run`;
       return show({ title, at: 'compose', main: composeMain(view) });
     }

@@ -19,11 +19,12 @@ export function startingBuilds({ registry, budget }: Pick<PageWorld, 'registry' 
   return {
     async answer(repository, request) {
       if (!isOwnPage(request)) return { ...errorAnswer('DENIED', 'only a page of this registry may begin a build') };
-      const { user, address, signal, query } = request;
+      const { user, address, signal, query, lookUps } = request;
       const reference = query.get('tag') ?? 'latest';
       const outcome = await registry.resolveManifest(repository, reference, {
         signal,
         holdMs: HOLD_MS,
+        lookUps,
         budget: budget?.of(user ?? address),
         asker: { repository, reference, ...(user !== undefined && { user }) },
       });

@@ -5,11 +5,12 @@ import { type PackageSource, type Pin, SourceError } from '../../functions/nix/s
 import { memoryStore } from '../../functions/storage/memory.ts';
 
 /** A source whose answers the test sets, and that counts how often it is asked. */
-function fakeSource(isLocal = false) {
+function fakeSource(isLocal = false, commits?: string) {
   const world = { asked: 0, answer: { kind: 'pinned', revision: 'a'.repeat(40) } as Pin | Error };
   const source: PackageSource = {
     description: 'fake',
     identity: { kind: 'fake' },
+    ...(commits !== undefined && { commits }),
     isLocal,
     isFixed: true,
     pin: async () => {
@@ -24,8 +25,13 @@ function fakeSource(isLocal = false) {
   return { world, source };
 }
 
-function setUp({ isLocal = false, store = memoryStore(), clock = { nowMs: 1_000_000, putBackMs: 0 } } = {}) {
-  const { world, source } = fakeSource(isLocal);
+function setUp({
+  isLocal = false,
+  store = memoryStore(),
+  clock = { nowMs: 1_000_000, putBackMs: 0 },
+  commits = '',
+} = {}) {
+  const { world, source } = fakeSource(isLocal, commits === '' ? undefined : commits);
   const warnings: string[] = [];
   const log = { warn: (_about: unknown, message?: string) => void warnings.push(message ?? '') };
   const made = pins({
@@ -125,5 +131,89 @@ describe('a pin', () => {
     await pins.pin('latest');
     await pins.pin('latest');
     assert.equal(world.asked, 2);
+  });
+
+  it('of a full commit is believed for ever by all instances, under the rule that it was found by', async () => {
+    const one = setUp({ commits: 'any' });
+    await one.pins.pin(first);
+    one.clock.nowMs += 1e9;
+    const { store, clock } = one;
+    const same = setUp({ store, clock, commits: 'any' });
+    assert.deepEqual(await same.pins.pin(first), { kind: 'pinned', revision: first });
+    assert.equal(same.world.asked, 0);
+    const stricter = setUp({ store, clock, commits: 'reachable' });
+    stricter.world.answer = { kind: 'unknown', message: 'nothing leads to it' };
+    assert.equal((await stricter.pins.pin(first)).kind, 'unknown');
+    assert.equal(stricter.world.asked, 1);
+  });
+
+  it('lets the commit that a name led to be asked for by itself', async () => {
+    const one = setUp({ commits: 'reachable' });
+    await one.pins.pin('latest');
+    const other = setUp({ store: one.store, clock: one.clock, commits: 'reachable' });
+    other.world.answer = { kind: 'unknown', message: 'the branch was moved' };
+    assert.deepEqual(await other.pins.pin(first), { kind: 'pinned', revision: first });
+    assert.equal(other.world.asked, 0);
+  });
+});
+
+/** A budget of so many, for one caller. */
+function lookUpBudget(size: number) {
+  const left = { count: size };
+  const lookUps = {
+    take: () => {
+      if (left.count === 0) return { kind: 'spent', retryAfterSeconds: 7 } as const;
+      left.count--;
+      return { kind: 'left' } as const;
+    },
+    giveBack: () => {
+      left.count++;
+    },
+  };
+  return { left, lookUps };
+}
+
+describe('the budget of look-ups', () => {
+  it('is spent by references that are not there, and by no others', async () => {
+    const { world, pins } = setUp();
+    const { left, lookUps } = lookUpBudget(2);
+    for (const reference of ['a', 'b', 'c']) await pins.pin(reference, { lookUps });
+    world.answer = new SourceError('it is down');
+    await assert.rejects(pins.pin('d', { lookUps }));
+    assert.equal(left.count, 2);
+    world.answer = { kind: 'unknown', message: 'no such branch' };
+    await pins.pin('x', { lookUps });
+    await pins.pin('y', { lookUps });
+    const asked = world.asked;
+    const refused = await pins.pin('z', { lookUps });
+    assert.ok(refused.kind === 'busy');
+    assert.equal(refused.retryAfterSeconds, 7);
+    assert.match(refused.message, /as many references that are not there as you may/);
+    // What is remembered costs nothing.
+    assert.equal((await pins.pin('x', { lookUps })).kind, 'unknown');
+    assert.equal((await pins.pin('a', { lookUps })).kind, 'pinned');
+    assert.equal(world.asked, asked);
+  });
+
+  it('that is spent keeps nobody from what was pulled before, nor others from what they ask for', async () => {
+    const { world, pins, clock } = setUp();
+    await pins.pin('latest');
+    clock.nowMs += 400_000;
+    const { lookUps } = lookUpBudget(0);
+    world.answer = { kind: 'pinned', revision: second };
+    assert.deepEqual(await pins.pin('latest', { lookUps }), { kind: 'pinned', revision: second });
+    const both = await Promise.all([pins.pin('new', { lookUps }), pins.pin('new')]);
+    assert.deepEqual(
+      both.map(({ kind }) => kind),
+      ['busy', 'pinned'],
+    );
+  });
+
+  it('has a bound for all together', async () => {
+    const { world, pins } = setUp();
+    const all = await Promise.all(Array.from({ length: 500 }, (_, index) => pins.pin(`tag-${index}`)));
+    assert.equal(all.filter(({ kind }) => kind === 'pinned').length, world.asked);
+    assert.equal(world.asked, 200);
+    assert.equal(all.filter(({ kind }) => kind === 'busy').length, 300);
   });
 });

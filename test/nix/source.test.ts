@@ -133,7 +133,8 @@ describe('a channel as a package source', () => {
       const source = channelSource('nixos-old', options(), { repositoryUrl: url, archiveUrl });
       assert.equal(await revisionOf(source, 'latest'), first);
       assert.equal(await revisionOf(source, 'nixos-old'), first);
-      assert.equal(await revisionOf(source, 'trunk'), second);
+      git('branch', '--quiet', 'master');
+      assert.equal(await revisionOf(source, 'master'), second);
       assert.equal(await revisionOf(source, second), second);
       assert.equal(await revisionOf(source, 'nixos-99.99'), undefined);
       assert.equal(await revisionOf(source, 'f'.repeat(40)), undefined);
