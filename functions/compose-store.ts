@@ -43,6 +43,7 @@ export async function composeStore(settings: StorageSettings, log?: Pick<Log, 'w
 const NOTICES = {
   'broken-record': 'a broken record is made again',
   'replaced-blob': 'a broken blob was replaced',
+  'broken-blob': 'a broken blob is made again by the next pull of an image with it',
   'staging-left': 'what was staged cannot be removed, and is left for now',
 };
 

@@ -51,11 +51,12 @@ export const buildRecordSchema = recentBuildSchema.extend({
 });
 export type BuildRecord = z.infer<typeof buildRecordSchema>;
 
-/** `builds/recent`: the latest builds of all instances that took a while or failed, newest first. */
+/** `builds/latest`: the latest builds of all instances that took a while or failed, newest first. */
 export const recentBuildsSchema = z.object({ version: z.literal(1), builds: z.array(recentBuildSchema) });
 export type RecentBuild = z.infer<typeof recentBuildSchema>;
 
-export const RECENT_BUILDS = objectKey('builds', 'recent');
+/** Versions before records had proofs have theirs in `builds/recent`. */
+export const RECENT_BUILDS = objectKey('builds', 'latest');
 
 /** A running build is told of every few seconds: one that was not for this long has no instance any more. */
 const SILENT_FOR_MS = 60_000;

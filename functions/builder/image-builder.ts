@@ -18,6 +18,7 @@ import { leasedBuilds } from './leased-build.ts';
 import type { ImageOrigin, ImageOutcome, ImageUnavailable, PackagesDenied } from './outcome.ts';
 import type { PackagePolicy } from './package-policy.ts';
 import { type LookUpBudget, type PinOptions, pins, type Pins } from './pins.ts';
+import { imageRecovery } from './recover-image.ts';
 import { renewal } from './renewal.ts';
 import { spent } from './try-later.ts';
 import { waitFor } from './wait-for.ts';
@@ -100,7 +101,8 @@ export function imageBuilder(world: {
   const { timeoutMs, pinForMs } = limits;
   const stopped = new AbortController();
   const references = world.pins ?? pins({ store, source, log, pinForMs });
-  const cache = imageCache(store, log);
+  const recover = imageRecovery(store, (request, revision) => maker.keyOf({ request, source, revision }));
+  const cache = imageCache(store, log, { recover });
   const judge = imageJudge(store, world.policy);
   const failed = failures(store, log);
   const kept = renewal({ store, log, missing: (blob) => forget(blob, { signal: stopped.signal }) });
@@ -108,9 +110,14 @@ export function imageBuilder(world: {
   const shared = leasedBuilds({ leases: world.leases, signal: stopped.signal });
   const made = (record: ImageRecord): void => {
     cache.add(record);
+    expectBlobs(record);
     kept.made(record);
   };
   const attempt = imageAttempts({ maker, failed, made, log, timeoutMs, stopped: stopped.signal });
+
+  function expectBlobs(record: ImageRecord): void {
+    for (const { digest, size } of imageOf(record).blobs) known.expect(digest, size);
+  }
 
   async function forget(blob: Digest, options: IoOptions): Promise<void> {
     known.forget(blob);
@@ -134,7 +141,9 @@ export function imageBuilder(world: {
     const inMemory = cache.peek(name);
     if (inMemory !== undefined) return { record: inMemory, from: 'memory' as const };
     const record = await cache.find(name, options);
-    return record && { record, from: 'store' as const };
+    if (record === undefined) return undefined;
+    expectBlobs(record);
+    return { record, from: 'store' as const };
   }
 
   /** What became of an image, here or at another instance. */

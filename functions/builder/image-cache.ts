@@ -3,12 +3,17 @@ import type { Logger } from 'pino';
 import { type Digest, hexOf } from '../oci/digest.ts';
 import type { BlobStore, IoOptions } from '../storage/blob-store.ts';
 import { KNOWN_FOR_MS } from '../storage/known-blobs.ts';
-import { findRecord } from '../storage/record.ts';
-import { imageObject, type ImageRecord, imageRecordSchema } from './image.ts';
+import { findRecord, settleRecord } from '../storage/record.ts';
+import { imageByManifest, imageObject, type ImageRecord, imageRecordSchema } from './image.ts';
+import type { RecoverImage } from './recover-image.ts';
 
 /** The records of images: those used lately in memory, all in the store. */
 export interface ImageCache {
-  /** @param name an image's key, or the hexadecimal digits of its manifest's digest */
+  /**
+   * One by its digest may have been recorded by a version that proved nothing: of that, what its manifest says is known.
+   *
+   * @param name an image's key, or the hexadecimal digits of its manifest's digest
+   */
   find(name: string, options?: IoOptions): Promise<ImageRecord | undefined>;
   /** As `find`, in memory alone. */
   peek(name: string): ImageRecord | undefined;
@@ -27,12 +32,12 @@ const CONTENT_BYTES = 250;
  * A record in memory is believed as long as the existence of a blob: an image that another process removed from the store
  * is gone from here within the hour, or as soon as a client asks for a blob that went with it.
  *
- * @param nowMs a clock that never goes back
+ * @param options `recover`: gets what a broken record by a digest said; `nowMs`: a clock that never goes back
  */
 export function imageCache(
   store: BlobStore,
   log: Pick<Logger, 'warn'>,
-  nowMs: () => number = () => performance.now(),
+  { recover, nowMs = () => performance.now() }: { readonly recover?: RecoverImage; readonly nowMs?: () => number } = {},
 ): ImageCache {
   const remembered = new LRUCache<string, ImageRecord>({
     maxSize: MAX_RECORDS_BYTES,
@@ -54,9 +59,21 @@ export function imageCache(
       if (inMemory !== undefined) return inMemory;
       const object = imageObject(name);
       const found = await findRecord(store, object, imageRecordSchema, options);
-      if (found.kind !== 'found') return undefined;
-      add(found.value);
-      return found.value;
+      if (found.kind === 'found') {
+        add(found.value);
+        return found.value;
+      }
+      if (found.kind === 'absent') return undefined;
+      if (found.unproved?.value !== undefined) {
+        const proved = imageByManifest(found.unproved.value, name);
+        if (proved !== undefined) remembered.set(name, proved);
+        return proved;
+      }
+      const recovered = await recover?.(name, options);
+      if (recovered === undefined) return undefined;
+      const record = await settleRecord(store, object, imageRecordSchema, recovered, found, options);
+      add(record);
+      return record;
     },
     async forgetNaming(digest, options = {}) {
       for (const record of new Set(remembered.values())) {

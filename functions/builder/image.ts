@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Digest, parseDigest } from '../oci/digest.ts';
+import { type Digest, digestOfBytes, hexOf, parseDigest } from '../oci/digest.ts';
 import { MediaType } from '../oci/descriptor.ts';
 import { storePathSchema } from '../nix/store-path.ts';
 import { objectKey } from '../storage/object-key.ts';
@@ -13,7 +13,7 @@ const digestSchema = z.custom<Digest>(
 );
 
 /** `images/<key>`, and the same under `images/<hex of the manifest's digest>`. */
-export const imageRecordSchema = z.object({
+const recordSchema = z.object({
   version: z.literal(FORMAT),
   /** The key that it was made for. */
   key: z.string(),
@@ -35,7 +35,11 @@ export const imageRecordSchema = z.object({
   /** Layers that were not in the store when the image was made; absent in records of before that was kept. */
   fresh: z.array(digestSchema).optional(),
 });
-export type ImageRecord = z.infer<typeof imageRecordSchema>;
+export const imageRecordSchema = recordSchema.refine(
+  ({ digest, manifest }) => digestOfBytes(manifest) === digest,
+  "the manifest's digest is another",
+);
+export type ImageRecord = z.infer<typeof recordSchema>;
 
 export function imageRecord(fields: Omit<ImageRecord, 'version'>): ImageRecord {
   return { version: FORMAT, ...fields };
@@ -49,26 +53,46 @@ export interface Image {
   readonly revision: string;
   /** Of its config and its layers, as they are sent. */
   readonly sizeBytes: number;
+  readonly blobs: readonly BlobLength[];
+}
+
+/** A config or a layer, as a manifest names it. */
+export interface BlobLength {
+  readonly digest: Digest;
+  readonly size: number;
 }
 
 export function imageOf(record: ImageRecord): Image {
   let image = images.get(record);
   if (image === undefined) {
     const { digest, revision, manifest } = record;
-    const sizeBytes = sizeOf(manifest);
-    image = { mediaType: MediaType.manifest, digest, revision, sizeBytes, bytes: Buffer.from(manifest) };
+    const blobs = blobsOf(manifest);
+    const sizeBytes = blobs.reduce((sum, { size }) => sum + size, 0);
+    image = { mediaType: MediaType.manifest, digest, revision, sizeBytes, blobs, bytes: Buffer.from(manifest) };
     images.set(record, image);
   }
   return image;
 }
 
-function sizeOf(manifest: string): number {
+function blobsOf(manifest: string): readonly BlobLength[] {
   const { config, layers } = manifestSchema.parse(JSON.parse(manifest));
-  return layers.reduce((sum, { size }) => sum + size, config.size);
+  return [config, ...layers];
 }
 
-const sized = z.object({ size: z.number() });
-const manifestSchema = z.object({ config: sized, layers: z.array(sized) });
+const blobSchema = z.object({ digest: digestSchema, size: z.number() });
+const manifestSchema = z.object({ config: blobSchema, layers: z.array(blobSchema) });
+
+/**
+ * An image of which a record without a proof tells: what the manifest says, which its digest proves. What was asked for
+ * is not believed, and so not known.
+ *
+ * @param hex of the digest that is wanted
+ */
+export function imageByManifest(record: ImageRecord, hex: string): ImageRecord | undefined {
+  if (hexOf(record.digest) !== hex) return undefined;
+  const blobs = [...new Set(blobsOf(record.manifest).map(({ digest }) => digest))];
+  return { ...record, blobs, asked: undefined };
+}
 
 /** A record in memory is served thousands of times a second. */
 const images = new WeakMap<ImageRecord, Image>();

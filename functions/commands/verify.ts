@@ -19,7 +19,7 @@ await runCommand(USAGE, async (config, argv) => {
   });
   const store = await composeStore(config.storage);
   let removedCount = 0;
-  const { records, problems } = await verify(store, {
+  const { records, problems, unproved } = await verify(store, {
     ...values,
     problem: ({ key, wrong, meaning, removed }) => {
       if (removed) removedCount++;
@@ -28,6 +28,12 @@ await runCommand(USAGE, async (config, argv) => {
   });
   const counts = Object.entries(records).map(([area, count]) => `${count} ${area}`);
   process.stdout.write(`${store.name}: checked ${counts.join(', ') || 'nothing: it is empty'}\n`);
+  if (unproved > 0) {
+    const what = `${unproved} records without a proof, of a version from before there were any`;
+    process.stdout.write(
+      `${what}${values.fix ? ' (removed)' : ': where none of that runs any more, --fix removes them'}\n`,
+    );
+  }
   const mended = removedCount > 0 ? `, ${removedCount} removed` : '';
   process.stdout.write(problems === 0 ? 'no problems\n' : `${problems} problems${mended}\n`);
   return problems === 0 ? 0 : 1;

@@ -2,6 +2,7 @@ import pLimit from 'p-limit';
 import { z } from 'zod';
 import { type Digest, digestFromHex } from '../oci/digest.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
+import { isRightBlob } from '../storage/condemn-blob.ts';
 import { blobKey, type KnownBlobs } from '../storage/known-blobs.ts';
 import { type ObjectKey, objectKey, splitObjectKey } from '../storage/object-key.ts';
 import { keyHash } from '../storage/record.ts';
@@ -45,7 +46,7 @@ export type Layer = Pick<PackedAlone, 'digest' | 'sizeBytes' | 'diffId' | 'uncom
 /** A packed path, and where its record lies: what the path is, and how it is packed, decides that. */
 export type Member = Pick<RecordedBlob<PackedPath>, 'value' | 'key'>;
 
-/** A packed path's blob is not in the store although it was: it expired or was deleted. Pack it again. */
+/** A packed path's blob is not in the store although it was: it expired or was deleted, or was broken. Pack it again. */
 export class BlobGoneError extends Error {
   readonly code = 'BLOB_GONE';
   override readonly name = 'BlobGoneError';
@@ -182,6 +183,16 @@ async function joinInto(
     const blob = await publishBlob(store, checked(), { signal });
     if (totals === undefined) throw new Error('a joined layer was published before its end');
     return joinedPaths(blob, totals);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof BlobGoneError) throw error;
+    // Whoever could not read or inflate something may have met a broken blob, which would be met again each time.
+    const wrong: Digest[] = [];
+    for (const digest of new Set(paths.map((path) => path.digest))) {
+      if (!(await isRightBlob(store, digest, { signal }))) wrong.push(digest);
+    }
+    for (const digest of wrong) known.forget(digest);
+    throw wrong[0] === undefined ? error : new BlobGoneError(store.name, wrong[0]);
   } finally {
     await inflation.close();
   }

@@ -78,7 +78,7 @@ export function groupPacker(world: {
       await layer.write(TAIL[packing.format]);
       const published = await layer.publish();
 
-      const packed = packedTogether(published.digest, packing.format, totals.members);
+      const packed = packedTogether(published, packing.format, totals.members);
       const joined = joinedPaths(published, totals.layer);
       const at = joinedPathsAt(
         { store, known },

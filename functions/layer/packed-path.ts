@@ -10,7 +10,7 @@ import { bytesSchema, digestSchema } from './digest-schema.ts';
 import { FRAME_VERSION, HEAD, TAIL } from './frame.ts';
 import type { MemberTotals } from './layer-messages.ts';
 import type { Packing, StorePathPlace } from './packing.ts';
-import { publishBlob } from './publish-blob.ts';
+import { publishBlob, type PublishedBlob } from './publish-blob.ts';
 import type { RecordedBlobAt } from './recorded-blob.ts';
 import { byteString, type Tree } from './tree.ts';
 
@@ -20,8 +20,9 @@ const FORMAT = 1;
 /** A store path's member, and the layer that it is in. */
 interface PackedMember {
   readonly format: typeof FORMAT;
-  /** Of the layer's blob. */
+  /** Digest and length of the layer's blob. */
   readonly digest: Digest;
+  readonly sizeBytes: number;
   /** Where the path's member is in the blob, so that it can be copied into other layers. */
   readonly memberOffset: number;
   readonly memberBytes: number;
@@ -29,7 +30,6 @@ interface PackedMember {
 
 /** A store path as a layer of its own: head, the path's member, tail. */
 export interface PackedAlone extends PackedMember {
-  readonly sizeBytes: number;
   /** Digest of the uncompressed layer. */
   readonly diffId: Digest;
   readonly uncompressedBytes: number;
@@ -55,13 +55,14 @@ export function memberTarBytesOf(packed: PackedPath): number {
 const memberShape = {
   format: z.literal(FORMAT),
   digest: digestSchema,
+  sizeBytes: bytesSchema,
   memberOffset: bytesSchema,
   memberBytes: bytesSchema,
 };
 
 /** `contents/<key>`. */
 export const packedPathSchema: z.ZodType<PackedPath> = z.union([
-  z.strictObject({ ...memberShape, sizeBytes: bytesSchema, diffId: digestSchema, uncompressedBytes: bytesSchema }),
+  z.strictObject({ ...memberShape, diffId: digestSchema, uncompressedBytes: bytesSchema }),
   z.strictObject({ ...memberShape, memberTarBytes: bytesSchema }),
 ]);
 
@@ -110,7 +111,7 @@ export async function publishPacked(store: BlobStore, packing: Packing, signal: 
 
 /** The records of paths that were packed together, in the order in which they are in their layer. */
 export function packedTogether(
-  digest: Digest,
+  { digest, sizeBytes }: PublishedBlob,
   format: LayerFormat,
   members: readonly MemberTotals[],
 ): readonly PackedTogether[] {
@@ -118,6 +119,6 @@ export function packedTogether(
   return members.map(({ memberBytes, memberTarBytes }) => {
     const memberOffset = offset;
     offset += memberBytes;
-    return { format: FORMAT, digest, memberOffset, memberBytes, memberTarBytes };
+    return { format: FORMAT, digest, sizeBytes, memberOffset, memberBytes, memberTarBytes };
   });
 }

@@ -29,6 +29,13 @@ export interface RecordedBlobAt<T> {
   readonly schema: z.ZodType<T>;
 }
 
+/** What a record says at least. */
+interface NamedBlob {
+  readonly digest: Digest;
+  /** Of the blob. */
+  readonly sizeBytes: number;
+}
+
 /** Between two looks at what another instance makes. */
 const POLL_MS = 100;
 
@@ -36,7 +43,7 @@ const POLL_MS = 100;
  * What a record says about the blob that it names, which is made when there is no record or the blob is gone. The blob
  * is published before the record.
  */
-export async function findOrMake<T extends { readonly digest: Digest }>(
+export async function findOrMake<T extends NamedBlob>(
   at: RecordedBlobAt<T>,
   make: () => Promise<T>,
   { signal, leases }: FindOrMakeOptions = {},
@@ -67,13 +74,16 @@ export async function findOrMake<T extends { readonly digest: Digest }>(
   }
 }
 
-/** What a record says, and whether the blob that it names is there. */
-export async function findWhole<T extends { readonly digest: Digest }>(
+/** What a record says, and whether the blob that it names is there, in the length that it says. */
+export async function findWhole<T extends NamedBlob>(
   { store, known, key, schema }: RecordedBlobAt<T>,
   { signal }: IoOptions = {},
 ): Promise<FoundRecord<T> & { readonly isWhole: boolean }> {
   const found = await findRecord(store, key, schema, { signal });
-  return { ...found, isWhole: found.kind === 'found' && (await known.has(found.value.digest, { signal })) };
+  if (found.kind !== 'found') return { ...found, isWhole: false };
+  const { digest, sizeBytes } = found.value;
+  known.expect(digest, sizeBytes);
+  return { ...found, isWhole: await known.has(digest, { signal }) };
 }
 
 /**
@@ -81,13 +91,14 @@ export async function findWhole<T extends { readonly digest: Digest }>(
  *
  * @param instead what was found before
  */
-export async function settleMade<T extends { readonly digest: Digest }>(
+export async function settleMade<T extends NamedBlob>(
   { store, known, key, schema }: RecordedBlobAt<T>,
   made: T,
   instead: FoundRecord<T>,
   { signal }: IoOptions = {},
 ): Promise<RecordedBlob<T>> {
   known.add(made.digest);
+  known.expect(made.digest, made.sizeBytes);
   // A record whose blob is gone is as good as a broken one: what was made now takes its place.
   const stands =
     instead.kind === 'found' ? { ...instead, kind: 'broken' as const, reason: 'its blob is gone' } : instead;

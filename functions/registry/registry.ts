@@ -9,10 +9,11 @@ import {
   type RepositoryName,
   type Tag,
 } from '../oci/reference.ts';
-import type { BlobStore, IoOptions } from '../storage/blob-store.ts';
+import type { BlobStore, ByteRange, IoOptions } from '../storage/blob-store.ts';
 import { blobKey, type KnownBlobs } from '../storage/known-blobs.ts';
 import type { UrlSigner } from '../storage/signing.ts';
 import type { BlobOutcome, Invalid, ManifestOutcome, ReferrersOutcome, TagsOutcome } from './outcome.ts';
+import { sentBlobs } from './sent-blobs.ts';
 import type { PulledTags } from './tags.ts';
 
 /** The use cases of a pull registry (distribution-spec 1.1), in strings as they came and outcomes as they are. */
@@ -47,6 +48,7 @@ export function registry(world: {
   readonly signer?: UrlSigner | undefined;
 }): Registry {
   const { store, images, tags, known, signer } = world;
+  const sent = sentBlobs(store);
 
   async function findByDigest(digest: Digest, options: IoOptions): Promise<ManifestOutcome> {
     const found = await images.findByDigest(digest, options);
@@ -62,15 +64,13 @@ export function registry(world: {
   }
 
   async function find(repository: RepositoryName, digest: Digest, options: IoOptions): Promise<BlobOutcome> {
-    const key = blobKey(digest);
-    const stat = await store.stat(key, options);
+    const stat = await known.look(digest, options);
     if (stat === undefined) return blobUnknown(repository, digest, options);
-    return {
-      kind: 'blob',
-      digest,
-      sizeBytes: stat.sizeBytes,
-      open: async (range) => (await store.read(key, { range, signal: options.signal }))?.stream,
-    };
+    // Without the signal: who got broken bytes may have left before the image is forgotten.
+    const broken = () => reportMissing(repository, digest, {});
+    const { sizeBytes } = stat;
+    const open = (range?: ByteRange) => sent.open({ digest, ...stat }, broken, { range, signal: options.signal });
+    return { kind: 'blob', digest, sizeBytes, open };
   }
 
   async function findToPointAt(
@@ -87,12 +87,15 @@ export function registry(world: {
     return { kind: 'redirect', digest, sizeBytes, location: () => to.urlOf(blobKey(digest), options) };
   }
 
-  async function blobUnknown(repository: RepositoryName, digest: Digest, options: IoOptions): Promise<BlobOutcome> {
+  async function reportMissing(repository: RepositoryName, digest: Digest, options: IoOptions): Promise<void> {
     const name = parseImageName(repository);
-    if (name.kind !== 'invalid') {
-      const { request } = name;
-      await images.reportMissing(digest, { request, references: await tags.list(repository, options) }, options);
-    }
+    if (name.kind === 'invalid') return;
+    const { request } = name;
+    await images.reportMissing(digest, { request, references: await tags.list(repository, options) }, options);
+  }
+
+  async function blobUnknown(repository: RepositoryName, digest: Digest, options: IoOptions): Promise<BlobOutcome> {
+    await reportMissing(repository, digest, options);
     return { kind: 'blob-unknown', message: `there is no blob ${digest} here; pull the image's tag again` };
   }
 

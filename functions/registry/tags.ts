@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import type { RepositoryName, Tag } from '../oci/reference.ts';
 import type { BlobStore, IoOptions } from '../storage/blob-store.ts';
 import { objectKey } from '../storage/object-key.ts';
-import { findRecord } from '../storage/record.ts';
+import { findRecord, keyHash } from '../storage/record.ts';
+import { recordBytes } from '../storage/record-proof.ts';
 
 /** `tags/<hash of the name>`. */
 export const tagsSchema = z.object({ version: z.literal(1), repository: z.string(), tags: z.array(z.string()) });
@@ -28,8 +28,7 @@ const MAX_ATTEMPTS = 100;
 export function pulledTags(store: BlobStore): PulledTags {
   const recorded = new LRUCache<string, true>({ max: MAX_REMEMBERED });
   // A name holds slashes and may be longer than an object's name.
-  const keyOf = (repository: RepositoryName) =>
-    objectKey('tags', createHash('sha256').update(repository).digest('hex'));
+  const keyOf = (repository: RepositoryName) => objectKey('tags', keyHash({ repository }));
 
   return {
     isAdded: (repository, tag) => recorded.has(`${repository}:${tag}`),
@@ -44,7 +43,7 @@ export function pulledTags(store: BlobStore): PulledTags {
         const tags = found.kind === 'found' ? found.value.tags : [];
         // All characters of a tag are ASCII, so the order of strings is the order of bytes.
         const next: Tags = { version: 1, repository, tags: [...new Set([...tags, tag])].sort() };
-        const bytes = Buffer.from(JSON.stringify(next));
+        const bytes = recordBytes(key, next);
         const done =
           tags.includes(tag) ||
           (found.kind === 'absent'

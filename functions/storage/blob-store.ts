@@ -65,10 +65,11 @@ export interface BlobStore {
 /** Something in a store was not as it should be, and was put right or is about to be. */
 export interface StoreNotice {
   /**
-   * `replaced-blob`: other bytes, or a part, lay under a blob's key. `broken-record`: no JSON, or of another shape or version.
+   * `replaced-blob`: other bytes, or a part, lay under a blob's key. `broken-blob`: they do, and are not served any more.
+   * `broken-record`: it does not prove itself, or is of another shape or version.
    * `staging-left`: what is not wanted any more could not be removed; what is left there for a day is.
    */
-  readonly kind: 'replaced-blob' | 'broken-record' | 'staging-left';
+  readonly kind: 'replaced-blob' | 'broken-blob' | 'broken-record' | 'staging-left';
   /** Of the object; of what was staged, where it lies. */
   readonly key: string;
   readonly reason: string;

@@ -1,10 +1,17 @@
 import { LRUCache } from 'lru-cache';
 import { type Digest, hexOf } from '../oci/digest.ts';
-import type { BlobStore, IoOptions } from './blob-store.ts';
+import type { BlobStore, IoOptions, ObjectStat } from './blob-store.ts';
 import { type ObjectKey, objectKey } from './object-key.ts';
 
-/** Which blobs a store has, remembered so that not every record costs a question. */
+/**
+ * Which blobs a store has, remembered so that not every record costs a question. One that has not the length that a record
+ * says is none, and is noticed.
+ */
 export interface KnownBlobs {
+  /** A record says how long it is. */
+  expect(digest: Digest, sizeBytes: number): void;
+  /** Asks, whatever is remembered; undefined when there is none. */
+  look(digest: Digest, options?: IoOptions): Promise<ObjectStat | undefined>;
   /** Whether the blob is there, or was within the last hour. */
   has(digest: Digest, options?: IoOptions): Promise<boolean>;
   /** The blob's length, if it is there or was within the last hour; undefined when there is none. */
@@ -31,26 +38,40 @@ export function blobKey(digest: Digest): ObjectKey {
 /** @param nowMs a clock that never goes back */
 export function knownBlobs(store: BlobStore, nowMs: () => number = () => performance.now()): KnownBlobs {
   const known = new LRUCache<Digest, Known>({ max: MAX_KNOWN });
+  const expected = new LRUCache<Digest, number>({ max: MAX_KNOWN });
   const recent = (digest: Digest): Known | undefined => {
     const one = known.get(digest);
     return one !== undefined && nowMs() - one.sinceMs < KNOWN_FOR_MS ? one : undefined;
   };
 
-  async function ask(digest: Digest, options: IoOptions): Promise<number | undefined> {
+  async function look(digest: Digest, options: IoOptions = {}): Promise<ObjectStat | undefined> {
     const sinceMs = nowMs();
+    const key = blobKey(digest);
     // Asking for a blob is using it.
-    const stat = await store.touch(blobKey(digest), options);
-    if (stat === undefined) known.delete(digest);
-    else known.set(digest, { sinceMs, sizeBytes: stat.sizeBytes });
-    return stat?.sizeBytes;
+    const stat = await store.touch(key, options);
+    const sizeBytes = expected.get(digest) ?? stat?.sizeBytes;
+    if (stat === undefined || stat.sizeBytes !== sizeBytes) {
+      known.delete(digest);
+      if (stat)
+        store.notice?.({
+          kind: 'broken-blob',
+          key,
+          reason: `it has ${stat.sizeBytes} bytes and not ${String(sizeBytes)}`,
+        });
+      return undefined;
+    }
+    known.set(digest, { sinceMs, sizeBytes });
+    return stat;
   }
 
   return {
+    look,
+    expect: (digest, sizeBytes) => void expected.set(digest, sizeBytes),
     async has(digest, options = {}) {
-      return recent(digest) !== undefined || (await ask(digest, options)) !== undefined;
+      return recent(digest) !== undefined || (await look(digest, options)) !== undefined;
     },
     async sizeOf(digest, options = {}) {
-      return recent(digest)?.sizeBytes ?? (await ask(digest, options));
+      return recent(digest)?.sizeBytes ?? (await look(digest, options))?.sizeBytes;
     },
     peekSize: (digest) => recent(digest)?.sizeBytes,
     add(digest) {

@@ -3,8 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { BlobStore, Generation, IoOptions } from './blob-store.ts';
-import { objectKey } from './object-key.ts';
+import { type ObjectKey, objectKey } from './object-key.ts';
 import { findRecord } from './record.ts';
+import { recordBytes } from './record-proof.ts';
 
 /**
  * The right to make something: of all instances over one store, one makes an image, or packs a large store path, and the
@@ -47,7 +48,8 @@ export function leases(world: {
   const { store, log, leaseMs = LEASE_MS, renewMs = RENEW_MS, nowMs = () => performance.now() } = world;
   const observed = new Map<string, { generation: Generation; sinceMs: number }>();
 
-  const bytesOf = (holder: string, renewal: number) => Buffer.from(JSON.stringify({ version: 1, holder, renewal }));
+  const bytesOf = (object: ObjectKey, holder: string, renewal: number) =>
+    recordBytes(object, { version: 1, holder, renewal });
 
   function hold(key: string, holder: string): Lease {
     const object = objectKey('locks', key);
@@ -65,7 +67,10 @@ export function leases(world: {
         await sleep(renewMs, undefined, { signal, ref: false });
         try {
           const generation = await ours();
-          if (generation !== undefined && (await store.replaceRecord(object, bytesOf(holder, renewal), generation)))
+          if (
+            generation !== undefined &&
+            (await store.replaceRecord(object, bytesOf(object, holder, renewal), generation))
+          )
             continue;
           // This process stood still for a whole lease. Two makers of one thing are a waste, and nothing worse.
           log.warn({ object }, 'a lease was taken over while its holder lived');
@@ -99,7 +104,7 @@ export function leases(world: {
       const found = await findRecord(store, object, leaseSchema, options);
       if (found.kind === 'absent') {
         observed.delete(key);
-        return (await store.createRecord(object, bytesOf(holder, 0))) ? hold(key, holder) : undefined;
+        return (await store.createRecord(object, bytesOf(object, holder, 0))) ? hold(key, holder) : undefined;
       }
       const before = observed.get(key);
       if (before?.generation !== found.generation) {
@@ -109,7 +114,7 @@ export function leases(world: {
       }
       if (nowMs() - before.sinceMs < leaseMs) return undefined;
       observed.delete(key);
-      const taken = await store.replaceRecord(object, bytesOf(holder, 0), found.generation);
+      const taken = await store.replaceRecord(object, bytesOf(object, holder, 0), found.generation);
       if (taken) log.warn({ object }, 'the lease of a holder that is gone was taken over');
       return taken ? hold(key, holder) : undefined;
     },

@@ -1,21 +1,37 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { z } from 'zod';
 import type { BlobStore, Generation, IoOptions } from './blob-store.ts';
 import type { ObjectKey } from './object-key.ts';
+import { readRecordBytes, recordBytes } from './record-proof.ts';
 import type { RememberedRecords } from './remembered-records.ts';
 
-/** What was found where a record should be. `broken`: no JSON, or of another shape or version; to be rebuilt and replaced. */
+/**
+ * What was found where a record should be. `broken`: it does not prove itself, or is of another shape or version; to be
+ * rebuilt and replaced.
+ */
 export type FoundRecord<T> =
   | { readonly kind: 'found'; readonly value: T; readonly generation: Generation }
   | { readonly kind: 'absent' }
-  | { readonly kind: 'broken'; readonly reason: string; readonly generation: Generation };
+  | {
+      readonly kind: 'broken';
+      readonly reason: string;
+      readonly generation: Generation;
+      /** It never had a proof: a version before there were any wrote it. `value`: what it says, where it has the shape. */
+      readonly unproved?: { readonly value?: T };
+    };
+
+/** What a record says, proved or not, for who looks after a store that several versions have written. */
+export function saidBy<T>(found: FoundRecord<T>): T | undefined {
+  if (found.kind === 'absent') return undefined;
+  return found.kind === 'found' ? found.value : found.unproved?.value;
+}
 
 export interface RecordOptions<T> extends IoOptions {
   /** Where large records of this kind are parsed once. */
   readonly remembered?: RememberedRecords<T> | undefined;
 }
 
-/** Reads a record and checks its shape. */
+/** Reads a record, and checks its proof and its shape. What is broken is noticed; what never had a proof is no fault. */
 export async function findRecord<T>(
   store: BlobStore,
   key: ObjectKey,
@@ -27,29 +43,27 @@ export async function findRecord<T>(
   const { bytes, generation } = stored;
   const known = remembered?.get(key, bytes);
   if (known !== undefined) return { kind: 'found', value: known, generation };
-  const read = parseRecord(bytes, schema);
-  if (read.kind === 'found') {
-    remembered?.set(key, bytes, read.value);
-    return { ...read, generation };
-  }
-  store.notice?.({ kind: 'broken-record', key, reason: read.reason });
+  const read = parseRecord(key, bytes, schema);
+  if (read.kind === 'found') remembered?.set(key, bytes, read.value);
+  else if (read.unproved?.value === undefined) store.notice?.({ kind: 'broken-record', key, reason: read.reason });
   return { ...read, generation };
 }
 
-function parseRecord<T>(
-  bytes: Buffer,
-  schema: z.ZodType<T>,
-): { readonly kind: 'found'; readonly value: T } | { readonly kind: 'broken'; readonly reason: string } {
-  let json: unknown;
-  try {
-    json = JSON.parse(bytes.toString());
-  } catch (error) {
-    return { kind: 'broken', reason: `not JSON: ${(error as Error).message}` };
+type ParsedRecord<T> =
+  | { readonly kind: 'found'; readonly value: T }
+  | { readonly kind: 'broken'; readonly reason: string; readonly unproved?: { readonly value?: T } };
+
+function parseRecord<T>(key: ObjectKey, bytes: Buffer, schema: z.ZodType<T>): ParsedRecord<T> {
+  const read = readRecordBytes(key, bytes);
+  if (read.kind === 'broken') return read;
+  const parsed = schema.safeParse(read.json);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+    const reason = problems.join('; ').slice(0, 500);
+    return { kind: 'broken', reason, ...(read.kind === 'unproved' && { unproved: {} }) };
   }
-  const parsed = schema.safeParse(json);
-  if (parsed.success) return { kind: 'found', value: parsed.data };
-  const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
-  return { kind: 'broken', reason: problems.join('; ').slice(0, 500) };
+  if (read.kind === 'proved') return { kind: 'found', value: parsed.data };
+  return { kind: 'broken', reason: 'it has no proof', unproved: { value: parsed.data } };
 }
 
 /**
@@ -58,7 +72,7 @@ function parseRecord<T>(
  *
  * @param found what was read before; a broken record is replaced
  */
-export async function settleRecord<T>(
+export async function settleRecord<T extends object>(
   store: BlobStore,
   key: ObjectKey,
   schema: z.ZodType<T>,
@@ -67,7 +81,7 @@ export async function settleRecord<T>(
   options: RecordOptions<T> = {},
 ): Promise<T> {
   const { remembered, ...io } = options;
-  const bytes = Buffer.from(JSON.stringify(value));
+  const bytes = recordBytes(key, value);
   let current = found;
   for (let attempt = 0; attempt < 10; attempt++) {
     options.signal?.throwIfAborted();
@@ -96,21 +110,27 @@ export function overwriteRecord(
   found: FoundRecord<unknown>,
   options: IoOptions = {},
 ): Promise<boolean> {
-  const bytes = Buffer.from(JSON.stringify(value));
+  const bytes = recordBytes(key, value);
   return found.kind === 'absent'
     ? store.createRecord(key, bytes, options)
     : store.replaceRecord(key, bytes, found.generation, options);
 }
 
+/**
+ * Version of how records prove themselves, and a part of every key: what another version wrote lies under other keys, so
+ * that neither takes the other's records for broken while both are at work in one store.
+ */
+const RECORDS = 2;
+
 /** JSON: what a key hash is made of. */
 type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json };
 
 /**
- * The name of an object whose content is decided by `fields`: a SHA-256 over their canonical JSON (keys sorted, no
- * white space), in hexadecimal. Put a format version among the fields.
+ * The name of an object whose content is decided by `fields`: a SHA-256 over the canonical JSON (keys sorted, no white
+ * space) of the version of records and the fields, in hexadecimal. Put a format version among the fields.
  */
 export function keyHash(fields: Json): string {
-  return createHash('sha256').update(canonicalJson(fields)).digest('hex');
+  return hash('sha256', canonicalJson([RECORDS, fields]));
 }
 
 function canonicalJson(value: Json): string {

@@ -3,7 +3,7 @@ import { digestSchema } from '../layer/digest-schema.ts';
 import type { BlobStore, IoOptions } from '../storage/blob-store.ts';
 import { blobKey } from '../storage/known-blobs.ts';
 import type { ObjectKey } from '../storage/object-key.ts';
-import { findRecord } from '../storage/record.ts';
+import { findRecord, saidBy } from '../storage/record.ts';
 import { eachOf } from './each-of.ts';
 
 /** What records of packed paths and of joined layers have in common. */
@@ -16,7 +16,8 @@ export async function blobNamedBy(
   options: IoOptions,
 ): Promise<ObjectKey | undefined> {
   const found = await findRecord(store, key, namingSchema, options);
-  return found.kind === 'found' ? blobKey(found.value.digest) : undefined;
+  const said = saidBy(found);
+  return said && blobKey(said.digest);
 }
 
 /** The records of packed paths and of joined layers that name one of these blobs, whatever image they were made for. */

@@ -4,7 +4,7 @@ import type { StorePath } from '../nix/store-path.ts';
 import type { BlobStore, IoOptions } from '../storage/blob-store.ts';
 import { blobKey } from '../storage/known-blobs.ts';
 import { type Area, type ObjectKey, objectKey, splitObjectKey } from '../storage/object-key.ts';
-import { findRecord } from '../storage/record.ts';
+import { findRecord, saidBy } from '../storage/record.ts';
 import { eachOf } from './each-of.ts';
 import { blobNamedBy, recordsNaming } from './naming-records.ts';
 import { isSelected, type Selection } from './selection.ts';
@@ -171,9 +171,9 @@ async function outputsOf(
   }
   const outputs = new Set<StorePath>();
   await eachOf(asked, async ([name, attributes]) => {
-    const found = await findRecord(store, packageObject(name), packageRecordSchema, options);
-    if (found.kind !== 'found' || found.value.kind !== 'package' || !attributes.has(found.value.attribute)) return;
-    for (const path of found.value.outputs) outputs.add(path);
+    const record = saidBy(await findRecord(store, packageObject(name), packageRecordSchema, options));
+    if (record?.kind !== 'package' || !attributes.has(record.attribute)) return;
+    for (const path of record.outputs) outputs.add(path);
   });
   return outputs;
 }

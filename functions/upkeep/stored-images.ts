@@ -3,7 +3,7 @@ import { type ImageRecord, imageRecordSchema } from '../builder/image.ts';
 import type { BlobStore, Generation, IoOptions } from '../storage/blob-store.ts';
 import { blobKey } from '../storage/known-blobs.ts';
 import { type ObjectKey, objectKey } from '../storage/object-key.ts';
-import { findRecord } from '../storage/record.ts';
+import { findRecord, saidBy } from '../storage/record.ts';
 import { eachOf } from './each-of.ts';
 
 /** One record of an image: there are two of each, by its key and by its digest. */
@@ -13,7 +13,10 @@ export interface StoredImage {
   readonly record: ImageRecord;
 }
 
-/** Reads all records of images that can be read; those that cannot are nobody's, and need nothing. */
+/**
+ * Reads all records of images that can be read, those without a proof too, which other versions serve; those that cannot be
+ * read are nobody's, and need nothing.
+ */
 export function eachImage(
   store: BlobStore,
   visit: (image: StoredImage) => void | Promise<void>,
@@ -21,7 +24,8 @@ export function eachImage(
 ): Promise<void> {
   return eachOf(store.list('images', options), async ({ key }) => {
     const found = await findRecord(store, key, imageRecordSchema, options);
-    if (found.kind === 'found') await visit({ key, generation: found.generation, record: found.value });
+    const record = saidBy(found);
+    if (found.kind !== 'absent' && record !== undefined) await visit({ key, generation: found.generation, record });
   });
 }
 

@@ -7,7 +7,7 @@ import { type AttributeRecord, packageRecordSchema } from '../builder/package-re
 import { packageIndexSchema } from '../builder/package-index.ts';
 import { pinSchema } from '../builder/pins.ts';
 import { joinedPathsSchema } from '../layer/join.ts';
-import { isAlone, packedPathSchema } from '../layer/packed-path.ts';
+import { packedPathSchema } from '../layer/packed-path.ts';
 import type { Digest } from '../oci/digest.ts';
 import { tagsSchema } from '../registry/tags.ts';
 import type { BlobStore, Generation, IoOptions } from '../storage/blob-store.ts';
@@ -40,6 +40,11 @@ export interface Problem {
 export interface Verified {
   readonly records: Readonly<Partial<Record<Area, number>>>;
   readonly problems: number;
+  /**
+   * Records without a proof, which a version before there were any wrote: that version alone reads them. They are no
+   * problem, and `fix` removes them.
+   */
+  readonly unproved: number;
 }
 
 /** One kind of record, and how it is checked. */
@@ -63,6 +68,7 @@ export async function verify(
   const blobs = blobInspector(store, deep);
   const records: Partial<Record<Area, number>> = {};
   let problems = 0;
+  let unproved = 0;
 
   const blob = async (expected: ExpectedBlob) => wrongWithBlob(expected, await blobs.find(expected.digest, options));
 
@@ -99,6 +105,11 @@ export async function verify(
       records[kind.area] = (records[kind.area] ?? 0) + 1;
       const unsound = await look(kind, key);
       if (unsound === undefined) return;
+      if (unsound.found.kind === 'broken' && unsound.found.unproved !== undefined) {
+        unproved++;
+        if (fix) await remove(kind, key, unsound.found);
+        return;
+      }
       problems++;
       const removed = fix && (await remove(kind, key, unsound.found));
       problem?.({ key, wrong: unsound.wrong, meaning: kind.meaning, removed });
@@ -111,13 +122,8 @@ export async function verify(
     area: 'contents',
     schema: packedPathSchema,
     wrong: async (_key, record) => {
-      const facts = await blobs.find(record.digest, options);
-      const sizeBytes = isAlone(record) ? record.sizeBytes : facts?.sizeBytes;
-      const isOutside = sizeBytes !== undefined && record.memberOffset + record.memberBytes > sizeBytes;
-      return [
-        ...(isOutside ? ['its member is outside of its blob'] : []),
-        ...wrongWithBlob({ ...record, sizeBytes }, facts),
-      ];
+      const isOutside = record.memberOffset + record.memberBytes > record.sizeBytes;
+      return [...(isOutside ? ['its member is outside of its blob'] : []), ...(await blob(record))];
     },
   });
   await check({
@@ -153,7 +159,7 @@ export async function verify(
     schema: z.union([buildRecordSchema, recentBuildsSchema]),
   });
   await check({ ...unnamed('a build waits for a quarter of a minute'), area: 'locks', schema: leaseSchema });
-  return { records, problems };
+  return { records, problems, unproved };
 }
 
 type Unsound<T> = Exclude<FoundRecord<T>, { kind: 'absent' }>;

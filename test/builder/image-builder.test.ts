@@ -15,6 +15,7 @@ import { digestOfBytes, hexOf } from '../../functions/oci/digest.ts';
 import { knownBlobs } from '../../functions/storage/known-blobs.ts';
 import { memoryStore } from '../../functions/storage/memory.ts';
 import { keyHash } from '../../functions/storage/record.ts';
+import { recordBytes } from '../../functions/storage/record-proof.ts';
 
 const revision = 'a'.repeat(40);
 const source: PackageSource = {
@@ -56,7 +57,8 @@ function instance({
       const failure = fault?.();
       if (failure instanceof Error) throw failure;
       if (failure !== undefined) return failure;
-      const manifest = JSON.stringify({ config: { size: 1 }, layers: [{ size: 2 }, { size: 3 }], ...order.request });
+      const blobs = [1, 2, 3].map((size) => ({ size, digest: digestOfBytes('layer') }));
+      const manifest = JSON.stringify({ config: blobs[0], layers: blobs.slice(1), ...order.request });
       const key = maker.keyOf(order);
       const record = imageRecord({
         key,
@@ -71,9 +73,8 @@ function instance({
         contents: [],
         joins: [],
       });
-      const bytes = Buffer.from(JSON.stringify(record));
-      await store.createRecord(imageObject(key), bytes);
-      await store.createRecord(imageObject(hexOf(record.digest)), bytes);
+      for (const object of [imageObject(key), imageObject(hexOf(record.digest))])
+        await store.createRecord(object, recordBytes(object, record));
       return { kind: 'made', record, statistics: { evaluated } as MadeImage['statistics'] };
     },
   };
@@ -420,7 +421,7 @@ describe('a policy', () => {
     for (const name of ['nmap', 'git']) {
       await old.builder.build(request(name), 'latest');
       const object = packageObject(keyHash({ package: name }));
-      await old.store.createRecord(object, Buffer.from(JSON.stringify(record(name))));
+      await old.store.createRecord(object, recordBytes(object, record(name)));
     }
     const { builder, made } = instance({ store: old.store, policy: deny('nmap') });
     assert.equal((await builder.build(request('nmap'), 'latest')).kind, 'denied');

@@ -15,8 +15,10 @@ import { AREAS, objectKey } from '../../functions/storage/object-key.ts';
 import { purge, type PurgeOptions } from '../../functions/upkeep/purge.ts';
 import { parseSelection } from '../../functions/upkeep/selection.ts';
 import { verify } from '../../functions/upkeep/verify.ts';
+import { recordBytes } from '../../functions/storage/record-proof.ts';
 import { startBucket } from '../support/bucket/server.ts';
 import { storeOver } from '../support/bucket/store.ts';
+import { rewrite, saidIn } from '../support/stored-record.ts';
 import { storeImage } from '../support/stored-image.ts';
 
 const OTHER_REVISION = 'b'.repeat(40);
@@ -94,12 +96,11 @@ for (const [name, withStore] of [
     it('removes with a layer all records that name it, also those that no image was made from', () =>
       withStore(async (store) => {
         const { joined } = await storeImage(store, ['git', 'perl', 'zlib'], { together: true });
-        const part = { format: 1, digest: joined, memberOffset: 0, memberBytes: 1, memberTarBytes: 512 };
-        await store.createRecord(objectKey('contents', 'f'.repeat(64)), Buffer.from(JSON.stringify(part)));
-        for await (const { key } of store.list('joins')) {
-          const record = (await store.readRecord(key)) ?? assert.fail();
-          await store.createRecord(objectKey('joins', 'f'.repeat(64)), record.bytes);
-        }
+        const part = { format: 1, digest: joined, sizeBytes: 1, memberOffset: 0, memberBytes: 1, memberTarBytes: 512 };
+        const [packed, joins] = [objectKey('contents', 'f'.repeat(64)), objectKey('joins', 'f'.repeat(64))];
+        await store.createRecord(packed, recordBytes(packed, part));
+        for await (const { key } of store.list('joins'))
+          await store.createRecord(joins, recordBytes(joins, await saidIn(store, key)));
         await purged(store, 'git/perl/zlib');
         assert.deepEqual(await keysOf(store), []);
       }));
@@ -109,10 +110,10 @@ for (const [name, withStore] of [
         await storeImage(store, ['git', 'secret', 'zlib'], { together: true });
         const { joined } = await storeImage(store, ['hello', 'jq', 'perl'], { together: true });
         for await (const { key } of store.list('contents')) {
-          const { bytes, generation } = (await store.readRecord(key)) ?? assert.fail();
-          const record = JSON.parse(bytes.toString()) as { digest: string; memberTarBytes?: number };
-          if (record.memberTarBytes === undefined || record.digest === joined) continue;
-          await store.replaceRecord(key, Buffer.from(JSON.stringify({ ...record, digest: joined })), generation);
+          const record = await saidIn(store, key);
+          if (record['memberTarBytes'] === undefined || record['digest'] === joined) continue;
+          const { sizeBytes } = (await store.stat(blobKey(joined))) ?? assert.fail();
+          await rewrite(store, key, { ...record, digest: joined, sizeBytes });
         }
         // Only the record of its own image says that it is served.
         const kept = await purged(store, 'git/secret/zlib');
@@ -126,10 +127,8 @@ for (const [name, withStore] of [
         await storeImage(store, ['git', 'secret', 'zlib'], { together: true });
         const { digest } = await publishBlob(store, Readable.from([gzipSync('secret, packed by a build that failed')]));
         for await (const { key } of store.list('contents')) {
-          const { bytes, generation } = (await store.readRecord(key)) ?? assert.fail();
-          const record = JSON.parse(bytes.toString()) as { memberTarBytes?: number };
-          if (record.memberTarBytes === undefined) continue;
-          await store.replaceRecord(key, Buffer.from(JSON.stringify({ ...record, digest })), generation);
+          const record = await saidIn(store, key);
+          if (record['memberTarBytes'] !== undefined) await rewrite(store, key, { ...record, digest });
         }
         await purged(store, 'git/secret/zlib');
         assert.deepEqual(await keysOf(store), []);

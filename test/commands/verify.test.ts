@@ -12,6 +12,7 @@ import { AREAS, objectKey, type ObjectKey } from '../../functions/storage/object
 import { type Problem, verify, type VerifyOptions } from '../../functions/upkeep/verify.ts';
 import { startBucket } from '../support/bucket/server.ts';
 import { storeOver } from '../support/bucket/store.ts';
+import { rewrite, saidIn } from '../support/stored-record.ts';
 import { storeImage, type StoredSample } from '../support/stored-image.ts';
 
 async function problemsOf(store: BlobStore, options: VerifyOptions = {}): Promise<Problem[]> {
@@ -55,6 +56,7 @@ describe('verifying a store', () => {
     assert.deepEqual(await verify(store, { deep: true }), {
       records: { contents: 3, joins: 1, images: 2, packages: 3 },
       problems: 0,
+      unproved: 0,
     });
   });
 
@@ -94,9 +96,9 @@ describe('verifying a store', () => {
     const areas = (problems: readonly Problem[]) => problems.map(({ key }) => key.split('/')[0]);
     assert.deepEqual(areas(await problemsOf(store)), ['contents', 'contents', 'joins', 'images', 'images']);
     await overwrite(store, joined, Buffer.from('cut'));
-    const [one, other, ...others] = await problemsOf(store);
-    for (const problem of [one, other]) assert.match(problem?.wrong.join() ?? '', /its member is outside of its blob/);
-    assert.deepEqual(areas(others), ['joins', 'images', 'images']);
+    const cut = await problemsOf(store);
+    assert.deepEqual(areas(cut), ['contents', 'contents', 'joins', 'images', 'images']);
+    for (const { wrong } of cut) assert.match(wrong.join(), /has 3 bytes and not \d+/);
     await problemsOf(store, { deep: true, fix: true });
     assert.equal((await verify(store, { deep: true })).problems, 0);
   });
@@ -116,9 +118,7 @@ describe('verifying a store', () => {
   it('finds a diffID that is another', async () => {
     const { store, record } = await sample();
     const key = record('joins/');
-    const stored = (await store.readRecord(key)) ?? assert.fail();
-    const changed = stored.bytes.toString().replace(/("diffId":"sha256:)\w{4}/, '$10000');
-    await store.replaceRecord(key, Buffer.from(changed), stored.generation);
+    await rewrite(store, key, { ...(await saidIn(store, key)), diffId: `sha256:0000${'1'.repeat(60)}` });
     assert.deepEqual(await problemsOf(store), []);
     const [problem, ...others] = await problemsOf(store, { deep: true });
     assert.deepEqual(others, []);
@@ -135,6 +135,34 @@ describe('verifying a store', () => {
       assert.match(wrong.join(), /not JSON/);
       assert.notEqual(meaning, '');
     }
+  });
+
+  it('finds what was written as something else, a path outside of its blob, and a manifest of another digest', async () => {
+    const { store, image, record } = await sample();
+    const [packed, other] = image.records.filter((key) => key.startsWith('contents/'));
+    assert.ok(packed && other);
+    const { bytes } = (await store.readRecord(other)) ?? assert.fail();
+    const { generation } = (await store.readRecord(packed)) ?? assert.fail();
+    await store.replaceRecord(packed, bytes, generation);
+    await rewrite(store, other, { ...(await saidIn(store, other)), memberOffset: 1 });
+    const images = record('images/');
+    await rewrite(store, images, { ...(await saidIn(store, images)), manifest: '{}' });
+    const problems = new Map((await problemsOf(store)).map(({ key, wrong }) => [key, wrong.join()]));
+    assert.deepEqual([...problems.keys()].sort(), [packed, other, images].sort());
+    assert.equal(problems.get(packed), `it was written as ${other}`);
+    assert.equal(problems.get(other), 'its member is outside of its blob');
+    assert.match(problems.get(images) ?? '', /the manifest's digest is another/);
+  });
+
+  it('counts records of before there were proofs, and removes them with --fix', async () => {
+    const store = memoryStore();
+    await storeImage(store, ['git', 'zlib', 'perl'], { unproved: true });
+    // One that has another shape is not of this version either.
+    await store.createRecord(objectKey('packages', 'x'), Buffer.from('{"version":0}'));
+    const records = { contents: 3, joins: 1, images: 2, packages: 4 };
+    assert.deepEqual(await verify(store), { records, problems: 0, unproved: 10 });
+    assert.deepEqual(await verify(store, { fix: true }), { records, problems: 0, unproved: 10 });
+    assert.deepEqual(await verify(store), { records: {}, problems: 0, unproved: 0 });
   });
 
   it('finds an image that cannot be pulled by its digest', async () => {
@@ -154,7 +182,7 @@ describe('verifying a store', () => {
       assert.equal(problems.length, 4);
       assert.ok(problems.every(({ removed }) => removed));
       const left = await verify(store, { deep: true });
-      assert.deepEqual(left, { records: { contents: 4, joins: 2, images: 2, packages: 5 }, problems: 0 });
+      assert.deepEqual(left, { records: { contents: 4, joins: 2, images: 2, packages: 5 }, problems: 0, unproved: 0 });
       assert.equal(await store.stat(blobKey(image.packed['git'] ?? assert.fail())), undefined);
     });
   }

@@ -2,28 +2,36 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { z } from 'zod';
-import type { BlobStore } from '../../functions/storage/blob-store.ts';
+import type { BlobStore, StoreNotice } from '../../functions/storage/blob-store.ts';
 import { memoryStore } from '../../functions/storage/memory.ts';
 import { objectKey } from '../../functions/storage/object-key.ts';
 import { findRecord, type FoundRecord, keyHash, settleRecord } from '../../functions/storage/record.ts';
+import { readRecordBytes, recordBytes } from '../../functions/storage/record-proof.ts';
 import { type RememberedRecords, rememberedRecords } from '../../functions/storage/remembered-records.ts';
 
 const KEY = objectKey('contents', 'key');
 const schema = z.object({ version: z.literal(1), size: z.number() });
 
-async function holding(content: string): Promise<BlobStore> {
+/** A record with its proof, as it is written. */
+const proved = (json: string): Buffer => recordBytes(KEY, JSON.parse(json) as object);
+
+async function holding(content: string | Buffer): Promise<BlobStore> {
   const store = memoryStore();
   assert.ok(await store.createRecord(KEY, Buffer.from(content)));
   return store;
 }
 
+/** What the record says, without its proof. */
 async function contentOf(store: BlobStore): Promise<string | undefined> {
-  return (await store.readRecord(KEY))?.bytes.toString();
+  const stored = await store.readRecord(KEY);
+  if (stored === undefined) return undefined;
+  const read = readRecordBytes(KEY, stored.bytes);
+  return read.kind === 'proved' ? JSON.stringify(read.json) : read.kind;
 }
 
 describe('findRecord', () => {
   it('finds a record of the shape', async () => {
-    const store = await holding('{"version":1,"size":7}');
+    const store = await holding(proved('{"version":1,"size":7}'));
     const found = await findRecord(store, KEY, schema);
     assert.deepEqual(found, {
       kind: 'found',
@@ -39,9 +47,17 @@ describe('findRecord', () => {
   for (const [what, content, reason] of [
     ['no JSON', '{"version":1,', /^not JSON: /],
     ['nothing', '', /^not JSON: /],
-    ['another version', '{"version":2,"size":7}', /^version: /],
-    ['another shape', '{"version":1,"size":"7"}', /^size: /],
-    ['another kind of JSON', '[]', /object/],
+    ['another version', proved('{"version":2,"size":7}'), /^version: /],
+    ['another shape', proved('{"version":1,"size":"7"}'), /^size: /],
+    ['another kind of JSON', '[]', /^version: /],
+    ['no kind of object', 'null', /not a JSON object/],
+    [
+      'the key of another',
+      recordBytes(objectKey('contents', 'other'), { version: 1, size: 7 }),
+      /written as contents\/other/,
+    ],
+    ['no proof', '{"version":1,"size":7}', /^it has no proof$/],
+    ['no proof but a key', '{"object":"contents/key","version":1,"size":7}', /its proof is another/],
   ] as const) {
     it(`calls a record with ${what} broken, with its generation`, async () => {
       const store = await holding(content);
@@ -51,6 +67,51 @@ describe('findRecord', () => {
       assert.equal(found.generation, (await store.stat(KEY))?.generation);
     });
   }
+});
+
+describe('a record with its proof', () => {
+  const value = { version: 1, size: 7, text: 'ä"\\' };
+  const bytes = recordBytes(KEY, value);
+
+  it('begins with it, and with its key', () => {
+    // printf '"object":"contents/key","version":1,"size":7}' | sha256sum
+    assert.equal(
+      recordBytes(KEY, { version: 1, size: 7 }).toString(),
+      '{"proof":"fa9c77895697a431aae490636a6ed6669f39a9e6bcbe9e0881419551f25daa88","object":"contents/key","version":1,"size":7}',
+    );
+    assert.deepEqual(readRecordBytes(KEY, bytes), { kind: 'proved', json: value });
+  });
+
+  it('is broken by each bit that is another, and does not look like one of before there were proofs', () => {
+    for (let bit = 0; bit < bytes.length * 8; bit++) {
+      const flipped = Buffer.from(bytes);
+      flipped[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+      assert.equal(readRecordBytes(KEY, flipped).kind, 'broken', `bit ${bit}`);
+    }
+  });
+
+  it('is broken wherever it is cut, and by what stands behind it', () => {
+    for (let length = 0; length < bytes.length; length++)
+      assert.equal(readRecordBytes(KEY, bytes.subarray(0, length)).kind, 'broken', `${length} bytes`);
+    assert.equal(readRecordBytes(KEY, Buffer.concat([bytes, Buffer.from(' ')])).kind, 'broken');
+  });
+
+  it('is noticed when it is broken, with its key', async () => {
+    const notices: StoreNotice[] = [];
+    const flipped = Buffer.from(bytes.toString().replace('"size":7', '"size":6'));
+    for (const content of [flipped, '{"version":1,"size":7}', '']) {
+      const store = { ...(await holding(content)), notice: (one: StoreNotice) => void notices.push(one) };
+      assert.equal((await findRecord(store, KEY, schema)).kind, 'broken');
+    }
+    // What never had a proof is no fault.
+    assert.deepEqual(
+      notices.map(({ kind, key }) => [kind, key]),
+      [
+        ['broken-record', KEY],
+        ['broken-record', KEY],
+      ],
+    );
+  });
 });
 
 describe('settleRecord', () => {
@@ -63,14 +124,14 @@ describe('settleRecord', () => {
   });
 
   it('keeps a record that was found', async () => {
-    const store = await holding('{"version":1,"size":9}');
+    const store = await holding(proved('{"version":1,"size":9}'));
     const found = await findRecord(store, KEY, schema);
     assert.deepEqual(await settleRecord(store, KEY, schema, mine, found), { version: 1, size: 9 });
     assert.equal(await contentOf(store), '{"version":1,"size":9}');
   });
 
   it('goes on with the record of a creator who was faster', async () => {
-    const store = await holding('{"version":1,"size":9}');
+    const store = await holding(proved('{"version":1,"size":9}'));
     assert.deepEqual(await settleRecord(store, KEY, schema, mine, { kind: 'absent' }), { version: 1, size: 9 });
     assert.equal(await contentOf(store), '{"version":1,"size":9}');
   });
@@ -86,7 +147,7 @@ describe('settleRecord', () => {
     const store = await holding('broken');
     const found = await findRecord(store, KEY, schema);
     assert.equal(found.kind, 'broken');
-    assert.ok(await store.replaceRecord(KEY, Buffer.from('{"version":1,"size":9}'), found.generation));
+    assert.ok(await store.replaceRecord(KEY, proved('{"version":1,"size":9}'), found.generation));
     assert.deepEqual(await settleRecord(store, KEY, schema, mine, found), { version: 1, size: 9 });
   });
 
@@ -125,8 +186,8 @@ describe('settleRecord', () => {
 
 describe('remembered records', () => {
   type Sized = z.infer<typeof schema>;
-  /** As JSON, of a length that is worth it. */
-  const large = (text: string): string => text + ' '.repeat(5_000);
+  /** What is no part of the shape makes it of a length that is worth it. */
+  const large = (size: number): Buffer => recordBytes(KEY, { version: 1, size, rest: ' '.repeat(5_000) });
   const read = async (store: BlobStore, remembered: RememberedRecords<Sized>): Promise<FoundRecord<Sized>> =>
     findRecord(store, KEY, schema, { remembered });
   const valueOf = (found: FoundRecord<Sized>): Sized => {
@@ -135,14 +196,14 @@ describe('remembered records', () => {
   };
 
   it('are not parsed again while the store has the same bytes', async () => {
-    const store = await holding(large('{"version":1,"size":7}'));
+    const store = await holding(large(7));
     const remembered = rememberedRecords<Sized>(20_000);
     const first = await read(store, remembered);
     const second = await read(store, remembered);
     assert.equal(valueOf(second), valueOf(first));
     assert.deepEqual(second, first);
     await store.delete(KEY);
-    await store.createRecord(KEY, Buffer.from(large('{"version":1,"size":8}')));
+    await store.createRecord(KEY, large(8));
     const third = await read(store, remembered);
     assert.equal(valueOf(third).size, 8);
     assert.equal(third.kind === 'found' && third.generation, (await store.stat(KEY))?.generation);
@@ -151,8 +212,7 @@ describe('remembered records', () => {
   it('are those that were written as well, and not those of somebody who was faster', async () => {
     const store = memoryStore();
     const remembered = rememberedRecords<Sized>(20_000);
-    // What is no part of the shape makes it long.
-    const mine = { version: 1 as const, size: 1, rest: large('') };
+    const mine = { version: 1 as const, size: 1, rest: ' '.repeat(5_000) };
     await settleRecord(store, KEY, schema, mine, { kind: 'absent' }, { remembered });
     assert.equal(valueOf(await read(store, remembered)), mine);
     const other = rememberedRecords<Sized>(20_000);
@@ -161,7 +221,7 @@ describe('remembered records', () => {
   });
 
   it('are gone with the record, and broken ones are none', async () => {
-    const store = await holding(large('{"version":1,"size":7}'));
+    const store = await holding(large(7));
     const remembered = rememberedRecords<Sized>(20_000);
     await read(store, remembered);
     await store.delete(KEY);
@@ -172,7 +232,7 @@ describe('remembered records', () => {
   });
 
   it('are large', async () => {
-    const store = await holding('{"version":1,"size":7}');
+    const store = await holding(proved('{"version":1,"size":7}'));
     const remembered = rememberedRecords<Sized>(20_000);
     assert.notEqual(valueOf(await read(store, remembered)), valueOf(await read(store, remembered)));
   });
@@ -192,11 +252,11 @@ describe('remembered records', () => {
 });
 
 describe('keyHash', () => {
-  it('is the SHA-256 of the canonical JSON', () => {
-    // printf '{"a":[1,"x",null,true],"b":{"c":"\303\244","d":0.5}}' | sha256sum
+  it('is the SHA-256 of the canonical JSON of the version of records and the fields', () => {
+    // printf '[2,{"a":[1,"x",null,true],"b":{"c":"\303\244","d":0.5}}]' | sha256sum
     assert.equal(
       keyHash({ b: { d: 0.5, c: 'ä' }, a: [1, 'x', null, true] }),
-      '72959a898ef0bb93ef667dcb900eee4fe53f4ee2e47422f21b55c183a6425145',
+      '7c22c85f28b1e611acff626c0a9789981245081ab81d925cd3836809c5f4d4d2',
     );
   });
 

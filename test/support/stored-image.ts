@@ -11,6 +11,7 @@ import { serialiseImageConfig } from '../../functions/oci/image-config.ts';
 import { serialiseManifest } from '../../functions/oci/manifest.ts';
 import type { BlobStore } from '../../functions/storage/blob-store.ts';
 import { type ObjectKey, objectKey } from '../../functions/storage/object-key.ts';
+import { recordBytes } from '../../functions/storage/record-proof.ts';
 
 /** An image in a store, and all that it needs there. */
 export interface StoredSample {
@@ -36,7 +37,7 @@ function samplePath(name: string): StorePath {
  * that are joined, and each package is one path. Equal names are equal paths.
  *
  * @param options `together`: the paths behind the joined layer are nowhere but in that; `copied`: the layer of another image
- *   that a path was copied from, by its name
+ *   that a path was copied from, by its name; `unproved`: as versions before records had proofs
  */
 export async function storeImage(
   store: BlobStore,
@@ -45,10 +46,16 @@ export async function storeImage(
     revision = 'a'.repeat(40),
     together = false,
     copied = {},
-  }: { revision?: string; together?: boolean; copied?: Readonly<Record<string, Digest>> } = {},
+    unproved = false,
+  }: {
+    revision?: string;
+    together?: boolean;
+    copied?: Readonly<Record<string, Digest>>;
+    unproved?: boolean;
+  } = {},
 ): Promise<StoredSample> {
   const create = async (key: ObjectKey, value: object): Promise<ObjectKey> => {
-    await store.createRecord(key, Buffer.from(JSON.stringify(value)));
+    await store.createRecord(key, unproved ? Buffer.from(JSON.stringify(value)) : recordBytes(key, value));
     return key;
   };
   const blob = async (tar: string) => {
@@ -93,7 +100,7 @@ export async function storeImage(
   for (const { name, layer } of packed) {
     const path = samplePath(name);
     const member = { memberOffset: 0, memberBytes: (layer ?? joined).sizeBytes };
-    const part = { format: 1, digest: joined.digest, memberTarBytes: 512 };
+    const part = { format: 1, digest: joined.digest, sizeBytes: joined.sizeBytes, memberTarBytes: 512 };
     if (!(name in copied)) {
       records.push(await create(objectKey('contents', hex(path)), { ...(layer ? record(layer) : part), ...member }));
     }
