@@ -77,17 +77,22 @@ export function imageCache(
     },
     async forgetNaming(digest, options = {}) {
       for (const record of new Set(remembered.values())) {
-        if (!record.blobs.includes(digest)) continue;
+        if (!isNamedBy(record, digest)) continue;
         log.warn({ digest, image: record.digest }, 'a blob of an image is gone; its next pull makes it again');
         for (const name of [record.key, hexOf(record.digest)]) {
           remembered.delete(name);
           const object = imageObject(name);
           // Another instance may have made it again meanwhile, of other blobs.
           const found = await findRecord(store, object, imageRecordSchema, options);
-          if (found.kind === 'found' && !found.value.blobs.includes(digest)) continue;
+          if (found.kind === 'found' && !isNamedBy(found.value, digest)) continue;
           if (found.kind !== 'absent') await store.delete(object, { ...options, generation: found.generation });
         }
       }
     },
   };
+}
+
+/** A manifest is a blob as well. */
+function isNamedBy({ digest, blobs }: ImageRecord, blob: Digest): boolean {
+  return digest === blob || blobs.includes(blob);
 }

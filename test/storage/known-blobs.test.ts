@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { digestOfBytes } from '../../functions/oci/digest.ts';
-import type { BlobStore } from '../../functions/storage/blob-store.ts';
-import { KNOWN_FOR_MS, knownBlobs } from '../../functions/storage/known-blobs.ts';
+import type { BlobStore, StoreNotice } from '../../functions/storage/blob-store.ts';
+import { blobKey, KNOWN_FOR_MS, knownBlobs } from '../../functions/storage/known-blobs.ts';
 import { memoryStore } from '../../functions/storage/memory.ts';
 
 const DIGEST = digestOfBytes('blob');
@@ -64,5 +64,18 @@ describe('knownBlobs', () => {
     assert.equal(asked(), 0);
     known.forget(DIGEST);
     assert.equal(await known.has(DIGEST), false);
+  });
+
+  it('takes a blob of another length than a record says for none, and notices it', async () => {
+    const notices: StoreNotice[] = [];
+    const store: BlobStore = { ...counted(() => true).store, notice: (one) => void notices.push(one) };
+    const known = knownBlobs(store);
+    known.expect(DIGEST, 5);
+    assert.equal(await known.has(DIGEST), false);
+    assert.equal(await known.look(DIGEST), undefined);
+    assert.deepEqual(notices[0], { kind: 'broken-blob', key: blobKey(DIGEST), reason: 'it has 4 bytes and not 5' });
+    known.expect(DIGEST, 4);
+    assert.equal((await known.look(DIGEST))?.sizeBytes, 4);
+    assert.equal(notices.length, 2);
   });
 });
