@@ -13,7 +13,7 @@ export const neighbours: Benchmark = {
     const figures: Figure[] = [];
     for (const hostile of ['prints', 'counts']) {
       await using registry = await startRegistry({
-        NIXERY_PKGS_PATH: join(projectFolder, 'test', 'fixtures', 'hostile'),
+        NIXERY_PKGS_PATH: join(projectFolder, 'test', 'fixtures', 'builds'),
         STORAGE_PATH: await setting.folder(),
         NIX_TIMEOUT: '60',
       });

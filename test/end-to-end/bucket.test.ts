@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { digestOfBytes } from '../../functions/oci/digest.ts';
 import { OBJECT_USER } from '../support/bucket/access.ts';
@@ -12,25 +11,14 @@ import { debianPackages } from '../support/debian.ts';
 import { startDockerEngine } from '../support/docker-engine.ts';
 import { copyAndCheck } from '../support/image-layout.ts';
 import { fixturePackages } from '../support/nix.ts';
+import { imagesMade, type PulledImage, pullImage } from '../support/pulled-image.ts';
 import { type RegistryProcess, startRegistry } from '../support/registry-process.ts';
-import { pull, request, type Response } from '../support/request.ts';
+import { request, type Response } from '../support/request.ts';
+import { scratchFolders } from '../support/scratch-folders.ts';
 
 /** Registries over a bucket: on 127.0.0.1 the registry, on localhost the bucket, as two hosts are. */
 
-let scratch: string;
-before(async () => {
-  scratch = await mkdtemp(join(tmpdir(), 'nixery-bucket-test-'));
-});
-after(async () => {
-  await rm(scratch, { recursive: true });
-});
-
-let counter = 0;
-async function folder(): Promise<string> {
-  const path = join(scratch, String(counter++));
-  await mkdir(path);
-  return path;
-}
+const folder = scratchFolders();
 
 async function keyFile({ signer }: BucketDouble): Promise<string> {
   const path = join(await folder(), 'key.pem');
@@ -48,23 +36,11 @@ async function withKey(bucket: BucketDouble, packages = fixturePackages): Promis
   };
 }
 
-interface Pulled {
-  readonly digest: string;
-  readonly layers: readonly { readonly digest: string; readonly size: number }[];
-}
-
-async function manifestFrom({ origin }: RegistryProcess, name: string): Promise<Pulled> {
-  const { status, headers, body } = await pull(origin, `/v2/${name}/manifests/latest`);
-  assert.equal(status, 200, body.toString());
-  const { layers } = JSON.parse(body.toString()) as Pick<Pulled, 'layers'>;
-  return { digest: headers['docker-content-digest'] ?? '', layers };
-}
-
 const blobFrom = ({ origin }: RegistryProcess, name: string, digest: string, method = 'GET'): Promise<Response> =>
   request(origin, method, `/v2/${name}/blobs/${digest}`);
 
 /** Follows the redirect of each layer and compares what comes. */
-async function pullLayers(registry: RegistryProcess, name: string, { layers }: Pulled): Promise<void> {
+async function pullLayers(registry: RegistryProcess, name: string, { layers }: PulledImage): Promise<void> {
   for (const { digest, size } of layers) {
     const { status, headers, body } = await blobFrom(registry, name, digest);
     assert.equal(status, 303, body.toString());
@@ -75,12 +51,10 @@ async function pullLayers(registry: RegistryProcess, name: string, { layers }: P
   }
 }
 
-const made = ({ log }: RegistryProcess) => log.filter((entry) => entry['message'] === 'image made');
-
 /** The log comes through a pipe, so it may be later than an answer. */
 async function firstMade(registry: RegistryProcess): Promise<Record<string, unknown>> {
   for (;;) {
-    const [entry] = made(registry);
+    const [entry] = imagesMade(registry);
     if (entry !== undefined) return entry;
     await sleep(20);
   }
@@ -124,7 +98,7 @@ describe('clients that pull from a registry over a bucket', () => {
     await using bucket = await startBucket();
     const env = { ...environmentOf(bucket), NIXERY_PKGS_PATH: fixturePackages };
     await using keyless = await startRegistry({ ...env, GCS_SIGNING_ACCOUNT: bucket.account });
-    const image = await manifestFrom(keyless, 'greet');
+    const image = await pullImage(keyless, 'greet');
     await pullLayers(keyless, 'greet', image);
 
     await using open = await startRegistry(env);
@@ -137,7 +111,7 @@ describe('GET and HEAD of a blob over a bucket', () => {
   it('redirect GET alone, and know what is not there', async () => {
     await using bucket = await startBucket();
     await using registry = await startRegistry(await withKey(bucket));
-    const image = await manifestFrom(registry, 'greet');
+    const image = await pullImage(registry, 'greet');
     const [layer] = image.layers;
     assert.ok(layer);
 
@@ -169,7 +143,7 @@ describe('GET and HEAD of a blob over a bucket', () => {
   it('lead nobody to the bucket without a signature', async () => {
     await using bucket = await startBucket();
     await using registry = await startRegistry(await withKey(bucket));
-    await manifestFrom(registry, 'greet');
+    await pullImage(registry, 'greet');
     for (const name of bucket.objects.names()) {
       for (const path of [
         `/team-bucket/${name}`,
@@ -189,15 +163,15 @@ describe('two registries on one bucket, on two machines', () => {
     const env = await withKey(bucket);
     await using one = await startRegistry(env);
     await using other = await startRegistry(env, { nixFolder: await folder() });
-    const image = await manifestFrom(one, 'greet/lib');
-    assert.deepEqual(await manifestFrom(other, 'greet/lib'), image);
+    const image = await pullImage(one, 'greet/lib');
+    assert.deepEqual(await pullImage(other, 'greet/lib'), image);
     await pullLayers(other, 'greet/lib', image);
-    assert.equal(made(other).length, 0);
+    assert.equal(imagesMade(other).length, 0);
     // A new name of known packages, on a machine that has none of them.
-    const lib = await manifestFrom(other, 'lib');
+    const lib = await pullImage(other, 'lib');
     const { evaluated, pathsPacked } = await firstMade(other);
     assert.deepEqual([evaluated, pathsPacked], [0, 0]);
-    assert.deepEqual(await manifestFrom(one, 'lib'), lib);
+    assert.deepEqual(await pullImage(one, 'lib'), lib);
   });
 
   it('may build one image at once', async () => {
@@ -205,11 +179,9 @@ describe('two registries on one bucket, on two machines', () => {
     const env = await withKey(bucket);
     await using one = await startRegistry(env);
     await using other = await startRegistry(env, { nixFolder: await folder() });
-    const images = await Promise.all(
-      [one, other, one, other].map((registry) => manifestFrom(registry, 'greet/several')),
-    );
+    const images = await Promise.all([one, other, one, other].map((registry) => pullImage(registry, 'greet/several')));
     for (const image of images) assert.deepEqual(image, images[0]);
-    for (const registry of [one, other]) await pullLayers(registry, 'greet/several', images[0] as Pulled);
+    for (const registry of [one, other]) await pullLayers(registry, 'greet/several', images[0] as PulledImage);
     everythingIsWhole(bucket);
   });
 
@@ -230,16 +202,16 @@ describe('two registries on one bucket, on two machines', () => {
     );
     const env = await withKey(bucket, packages);
     await using first = await startRegistry(env, { nixFolder: await folder() });
-    const before = await manifestFrom(first, 'random');
+    const before = await pullImage(first, 'random');
     await first.stop();
 
     for (const [index] of before.layers.entries()) {
       await using other = await startRegistry(env, { nixFolder: await folder() });
-      const image = await manifestFrom(other, 'random');
+      const image = await pullImage(other, 'random');
       const gone = image.layers[index]?.digest ?? '';
       bucket.objects.delete(`layers/${gone.slice('sha256:'.length)}`);
       assert.equal((await blobFrom(other, 'random', gone)).status, 404);
-      const healed = await manifestFrom(other, 'random');
+      const healed = await pullImage(other, 'random');
       await pullLayers(other, 'random', healed);
     }
     everythingIsWhole(bucket);
@@ -251,7 +223,7 @@ describe('a registry over a bucket', () => {
     await using bucket = await startBucket();
     const env = await withKey(bucket);
     await using first = await startRegistry(env);
-    const image = await manifestFrom(first, 'greet');
+    const image = await pullImage(first, 'greet');
     await first.stop();
     const { objects } = bucket;
     const records = ['contents/', 'joins/', 'packages/', 'images/'].flatMap((prefix) => objects.names(prefix));
@@ -262,7 +234,7 @@ describe('a registry over a bucket', () => {
     for (const name of broken) objects.put(name, [Buffer.from('a fragment')], {}, {});
 
     await using second = await startRegistry(env);
-    assert.deepEqual(await manifestFrom(second, 'greet'), image);
+    assert.deepEqual(await pullImage(second, 'greet'), image);
     await pullLayers(second, 'greet', image);
     const told = second.log.filter(({ severity }) => severity === 'WARNING').map((entry) => entry['object']);
     for (const name of [...records, ...broken]) assert.ok(told.includes(name), `${name} is not in the log`);

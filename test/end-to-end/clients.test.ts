@@ -1,29 +1,18 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { run } from '../support/command.ts';
-import { debianPackages } from '../support/debian.ts';
-import { type DockerEngine, startDockerEngine } from '../support/docker-engine.ts';
+import { type DockerRegistry, startDockerRegistry } from '../support/docker-registry.ts';
 import { copyAndCheck } from '../support/image-layout.ts';
-import { type RegistryProcess, startRegistry } from '../support/registry-process.ts';
 
 /** Real clients pull and run images of Debian's packages. */
 
-let scratch: string;
-let registry: RegistryProcess;
-let engine: DockerEngine;
+let service: DockerRegistry;
+let registry: DockerRegistry['registry'];
+let engine: DockerRegistry['engine'];
 before(async () => {
-  scratch = await mkdtemp(join(tmpdir(), 'nixery-clients-'));
-  registry = await startRegistry({ NIXERY_PKGS_PATH: debianPackages, STORAGE_PATH: scratch });
-  engine = await startDockerEngine();
+  ({ registry, engine } = service = await startDockerRegistry());
 });
-after(async () => {
-  await engine[Symbol.asyncDispose]();
-  await registry[Symbol.asyncDispose]();
-  await rm(scratch, { recursive: true });
-});
+after(() => service[Symbol.asyncDispose]());
 
 /** Pulls an image with docker and runs it; its output alone is given, not what docker says of the pull. */
 async function runWithDocker(image: string, options: readonly string[], command: readonly string[]): Promise<string> {

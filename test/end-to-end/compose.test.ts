@@ -1,41 +1,24 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { run } from '../support/command.ts';
 import { debianPackages } from '../support/debian.ts';
 import { copyAndCheck } from '../support/image-layout.ts';
 import { fixturePackages } from '../support/nix.ts';
+import { imagesMade, pullImage } from '../support/pulled-image.ts';
 import { type RegistryProcess, startRegistry } from '../support/registry-process.ts';
-import { pull, request } from '../support/request.ts';
+import { request } from '../support/request.ts';
+import { scratchFolders } from '../support/scratch-folders.ts';
 
 /** What a second pull, a second name and a second instance do not do again. */
 
-let scratch: string;
-before(async () => {
-  scratch = await mkdtemp(join(tmpdir(), 'nixery-compose-'));
-});
-after(async () => {
-  await rm(scratch, { recursive: true });
-});
+const folder = scratchFolders();
 
-let counter = 0;
-async function folder(): Promise<string> {
-  const path = join(scratch, String(counter++));
-  await mkdir(path);
-  return path;
-}
-
-async function digestFrom({ origin }: RegistryProcess, name: string, reference = 'latest'): Promise<string> {
-  const { status, headers, body } = await pull(origin, `/v2/${name}/manifests/${reference}`);
-  assert.equal(status, 200, body.toString());
-  return headers['docker-content-digest'] ?? '';
-}
-
-const made = ({ log }: RegistryProcess) => log.filter((entry) => entry['message'] === 'image made');
+const digestFrom = async (registry: RegistryProcess, name: string, reference?: string): Promise<string> =>
+  (await pullImage(registry, name, reference)).digest;
 
 describe('a new combination of known packages', () => {
   it('is composed by an instance that has no Nix, without a store path on its machine', async () => {
@@ -50,7 +33,7 @@ describe('a new combination of known packages', () => {
     }
     await using composer = await startRegistry({ ...env, PATH: programs }, { nixFolder: await folder() });
     const digest = await digestFrom(composer, 'shell/git/jq');
-    const [entry] = made(composer);
+    const [entry] = imagesMade(composer);
     assert.ok(entry !== undefined);
     assert.deepEqual([entry['evaluated'], entry['pathsPacked']], [0, 0]);
     // The same image as a machine with Nix makes of it, and every file is right.
@@ -66,16 +49,16 @@ describe('a new combination of known packages', () => {
     await digestFrom(registry, 'greet/lib');
     // The attributes that every image has (cacert, iana-etc) are not in this package set, which is remembered as well.
     assert.deepEqual(
-      made(registry).map((entry) => entry['evaluated']),
+      imagesMade(registry).map((entry) => entry['evaluated']),
       [3, 1],
     );
-    assert.equal(made(registry)[1]?.['pathsPacked'], 0);
+    assert.equal(imagesMade(registry)[1]?.['pathsPacked'], 0);
   });
 });
 
 describe('a moving tag', () => {
   it('is evaluated once, moves when its branch does, and the old commit still gives the old image', async () => {
-    const repository = join(scratch, 'repository');
+    const repository = await folder();
     await cp(fixturePackages, repository, { recursive: true });
     const git = (...args: string[]) =>
       execFileSync('git', ['-C', repository, '-c', 'user.name=t', '-c', 'user.email=t@example.org', ...args], {
@@ -94,7 +77,7 @@ describe('a moving tag', () => {
     });
     const before = await digestFrom(registry, 'greet', 'trunk');
     assert.equal(await digestFrom(registry, 'greet', 'trunk'), before);
-    assert.equal(made(registry).length, 1);
+    assert.equal(imagesMade(registry).length, 1);
 
     await writeFile(join(repository, 'note'), 'a change');
     git('add', '.');
@@ -127,6 +110,6 @@ describe('many who ask at once', () => {
     });
     const digests = await Promise.all(Array.from({ length: 50 }, () => digestFrom(registry, 'greet/lib/several')));
     assert.equal(new Set(digests).size, 1);
-    assert.equal(made(registry).length, 1);
+    assert.equal(imagesMade(registry).length, 1);
   });
 });

@@ -17,7 +17,7 @@ describe('a hostile package set', () => {
   it('leaves cached pulls the better part of the rate that a harmless process leaves them', async (test) => {
     const scratch = await mkdtemp(join(tmpdir(), 'nixery-hostile-'));
     await using registry = await startRegistry({
-      NIXERY_PKGS_PATH: join(projectFolder, 'test', 'fixtures', 'hostile'),
+      NIXERY_PKGS_PATH: join(projectFolder, 'test', 'fixtures', 'builds'),
       STORAGE_PATH: scratch,
       NIX_TIMEOUT: '120',
     });

@@ -29,7 +29,7 @@ before(async () => {
     startRegistry({ NIXERY_PKGS_PATH: debianPackages, STORAGE_PATH: join(scratch, 'debian') }),
     // Of its own, so that nothing is built already.
     startRegistry(
-      { NIXERY_PKGS_PATH: join(projectFolder, 'test/fixtures/logs'), STORAGE_PATH: join(scratch, 'logs') },
+      { NIXERY_PKGS_PATH: join(projectFolder, 'test/fixtures/builds'), STORAGE_PATH: join(scratch, 'logs') },
       { nixFolder },
     ),
   ]);

@@ -150,7 +150,7 @@ describe('a process in a control group', { skip }, () => {
     async (test) => {
       await within(2 * PROCESSES + 64, async () => {
         const cgroups = await prepareCgroups(await foldersNow(), { processes: PROCESSES, memoryBytes: undefined });
-        const source = { kind: 'folder', path: join(projectFolder, 'test', 'fixtures', 'hostile') } as const;
+        const source = { kind: 'folder', path: join(projectFolder, 'test', 'fixtures', 'builds') } as const;
         const here = { ...nix, cgroups };
         try {
           const [bomb] = await resolve(here, { source, system: 'x86_64-linux', attributes: ['forks'] });

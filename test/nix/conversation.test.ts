@@ -1,21 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { converse } from '../../functions/nix/conversation.ts';
-import { ProcessError } from '../../functions/nix/process.ts';
+import { env, failureOf } from './process-failure.ts';
 
-const env = { PATH: process.env['PATH'] ?? '' };
 const talk = (script: string, options: { timeoutMs?: number; signal?: AbortSignal } = {}) =>
   converse('sh', ['-c', script], { env, ...options });
-
-async function failureOf(promise: Promise<unknown>): Promise<ProcessError> {
-  try {
-    await promise;
-  } catch (error) {
-    assert.ok(error instanceof ProcessError, String(error));
-    return error;
-  }
-  assert.fail('it did not fail');
-}
 
 describe('a conversation', () => {
   it('gives as many bytes as were asked for, however they come', async () => {

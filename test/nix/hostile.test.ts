@@ -13,7 +13,7 @@ import { projectFolder } from '../support/registry-process.ts';
 
 const MEMORY_MIB = 512;
 const nix = { ...plain, evaluationMemoryBytes: MEMORY_MIB * 1024 * 1024 };
-const source = { kind: 'folder', path: join(projectFolder, 'test', 'fixtures', 'hostile') } as const;
+const source = { kind: 'folder', path: join(projectFolder, 'test', 'fixtures', 'builds') } as const;
 
 async function ask(attribute: string, more: object = {}, timeoutMs = 60_000) {
   const request = { source, system: 'x86_64-linux', attributes: [attribute] } as const;

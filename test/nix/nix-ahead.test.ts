@@ -24,7 +24,7 @@ import { projectFolder } from '../support/registry-process.ts';
 
 const source = { kind: 'folder', path: fixturePackages } as const;
 const ofSource = (...attributes: string[]): ResolveRequest => ({ source, system: 'x86_64-linux', attributes });
-const hostile = { kind: 'folder', path: join(projectFolder, 'test', 'fixtures', 'hostile') } as const;
+const hostile = { kind: 'folder', path: join(projectFolder, 'test', 'fixtures', 'builds') } as const;
 
 /** Processes that wait, of those that this one has started: their ids. */
 function waiting(): number[] {

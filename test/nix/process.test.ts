@@ -4,21 +4,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, it } from 'node:test';
 import { inspect } from 'node:util';
 import { pino } from 'pino';
-import { LOG_LINES, ProcessError, run } from '../../functions/nix/process.ts';
+import { LOG_LINES, run } from '../../functions/nix/process.ts';
+import { env, failureOf } from './process-failure.ts';
 
-const env = { PATH: process.env['PATH'] ?? '' };
 const sh = (script: string, options: { timeoutMs?: number; signal?: AbortSignal } = {}) =>
   run('sh', ['-c', script], { env, ...options });
-
-async function failureOf(promise: Promise<unknown>): Promise<ProcessError> {
-  try {
-    await promise;
-  } catch (error) {
-    assert.ok(error instanceof ProcessError, String(error));
-    return error;
-  }
-  assert.fail('it did not fail');
-}
 
 /** Is a process with this in its command line alive? */
 async function isAlive(marker: string): Promise<boolean> {
