@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { type Compressor, compressorIdentity } from '../layer/compressor.ts';
 import { defaultCommand } from '../layer/default-command.ts';
+import { environmentOf } from '../layer/environment.ts';
 import { createLayerMaker, type LayerStats } from '../layer/image-layers.ts';
 import type { PackedAhead } from '../layer/layer-members.ts';
 import type { LayerThreads } from '../layer/layer-threads.ts';
@@ -186,7 +187,7 @@ export function imageMaker(into: {
     );
     const record = await publish(
       {
-        ...{ ...made, ...order, key: keyOf(order), command },
+        ...{ ...made, ...order, key: keyOf(order), command, environment: environmentOf(root()) },
         packages: found.packages.map(({ key }) => key),
         asked: subjectsOf(order.request, found.packages),
       },

@@ -1,5 +1,4 @@
 import { Readable } from 'node:stream';
-import { ENVIRONMENT } from '../layer/default-command.ts';
 import type { ImageLayer, LayerSources } from '../layer/image-layers.ts';
 import { publishBlob } from '../layer/publish-blob.ts';
 import type { PackageSource } from '../nix/source.ts';
@@ -26,6 +25,8 @@ export interface UnpublishedImage {
   readonly sources: LayerSources;
   /** What a container runs when it is told nothing. */
   readonly command: readonly string[] | undefined;
+  /** `NAME=value`, in order. */
+  readonly environment: readonly string[];
   /** Keys of the packages' records. */
   readonly packages: readonly string[];
   readonly asked: NonNullable<ImageRecord['asked']>;
@@ -49,11 +50,14 @@ export function imagePublisher(
     return settleRecord(store, object, imageRecordSchema, record, found, { signal });
   }
 
-  return async ({ key, request, source, revision, layers, sources, command, packages, asked }, { signal }) => {
+  return async (
+    { key, request, source, revision, layers, sources, command, environment, packages, asked },
+    { signal },
+  ) => {
     const config = serialiseImageConfig({
       architecture: architectureOf(request.system),
       diffIds: layers.map(({ diffId }) => diffId),
-      env: ENVIRONMENT,
+      env: environment,
       ...(command && { cmd: command }),
       labels: {
         'org.opencontainers.image.title': request.attributes.join('/'),

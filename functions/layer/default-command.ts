@@ -10,9 +10,6 @@ export interface RequestedPackage {
   readonly trees: readonly Tree[];
 }
 
-/** What every container of these images gets. `HOME` is set by clients. `/sbin` is `/bin`; Debian's games are apart. */
-export const ENVIRONMENT: readonly string[] = ['PATH=/bin:/usr/games', 'SSL_CERT_FILE=/etc/ssl/certs/ca-bundle.crt'];
-
 /**
  * What a container runs that is given no command: bash where it was asked for; else the main program of the only
  * package; else any bash that is there; else nothing, and the client asks for a command.

@@ -29,8 +29,8 @@ const SAME_AS = new Map([
   ['lib64', 'lib'],
 ]);
 
-/** Directories that stay directories although one output provides them: the image adds to them, or its user does. */
-const REAL = new Set(['bin']);
+/** Directories that stay directories although one output provides them: the image adds to them, its user does, or what is in them decides the environment. */
+const REAL = new Set(['bin', 'lib/locale']);
 
 /** The same, with all directories below: programs and people write there. */
 const REAL_AT_ALL_DEPTHS = new Set(['etc', 'var', 'opt', 'srv', 'home', 'root', 'run']);

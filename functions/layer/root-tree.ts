@@ -1,8 +1,8 @@
 import { type Collision, type LinkedOutput, mergeOutputs } from './merge-outputs.ts';
 import { addIfAbsent, nodeAt, type RootDirectory, rootDirectory, rootFile, rootSymlink } from './root-node.ts';
 
-/** Version of all that decides the root layer's tree and bytes; a part of the keys of images. */
-export const ROOT_LAYER_VERSION = 1;
+/** Version of all that decides the root layer's tree and bytes, and the environment; a part of the keys of images. */
+export const ROOT_LAYER_VERSION = 2;
 
 /** An output that was asked for. */
 export interface RequestedOutput extends LinkedOutput {

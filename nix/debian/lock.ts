@@ -1,4 +1,5 @@
 import { choose, type Choices } from './choose.ts';
+import { ESSENTIAL_PARTS } from './essential-parts.ts';
 import { components, reachable } from './graph.ts';
 import { type DebianPackage, isDocumentation } from './package.ts';
 
@@ -23,6 +24,13 @@ export interface LockedPackage {
   readonly lacks?: readonly string[];
   /** How many of the essential packages its scripts can use: those that do not need this package themselves. */
   readonly level?: number;
+  /** Parts of other packages that it needs, by those packages' numbers: places in their outputs. */
+  readonly parts?: readonly LockedPart[];
+}
+
+export interface LockedPart {
+  readonly of: number;
+  readonly only: readonly string[];
 }
 
 /** A package's number, the name of another attribute, or a package's own files without what it depends on. */
@@ -49,8 +57,9 @@ export function makeLock(
 ): Lock {
   const choices = choose(packages);
   const repositories = [...new Set([...packages.values()].map(({ repository }) => repository))].sort();
-  const essentials = essentialPackages(packages, choices);
-  const levels = essentialLevels(essentials, choices);
+  const needs = withParts(choices);
+  const essentials = essentialPackages(packages, choices, needs);
+  const levels = essentialLevels(essentials, needs);
   const groups = groupsOf(choices);
   const order = neededFirst(packages, choices);
   const numbers = new Map(order.map(({ name }, number) => [name, number]));
@@ -60,6 +69,10 @@ export function makeLock(
     const group = groups.get(debian.name);
     const level = levels.get(debian.name);
     const lacks = choices.unmet.get(debian.name);
+    const parts = (ESSENTIAL_PARTS.get(debian.name) ?? []).flatMap(({ of, only }) => {
+      const number = numbers.get(of);
+      return number === undefined ? [] : [{ of: number, only }];
+    });
     return {
       name: debian.name,
       version: debian.version,
@@ -75,6 +88,7 @@ export function makeLock(
         : {}),
       ...(lacks === undefined ? {} : { lacks }),
       ...(level === undefined ? {} : { level }),
+      ...(parts.length === 0 ? {} : { parts }),
     };
   });
   const names = new Map<string, Place>(numbers);
@@ -94,12 +108,28 @@ function unknown(name: string): never {
   throw new Error(`${name} was chosen, and is no package`);
 }
 
+/** What building each package takes: its dependencies, and those of the packages of which it needs a part. */
+function withParts({ depends }: Choices): Needs {
+  const needs = new Map(depends);
+  for (const [name, parts] of ESSENTIAL_PARTS) {
+    const own = depends.get(name);
+    if (own !== undefined) needs.set(name, [...own, ...parts.flatMap(({ of }) => depends.get(of) ?? [])]);
+  }
+  return needs;
+}
+
+type Needs = ReadonlyMap<string, readonly string[]>;
+
 /** The essential packages and the awk that they choose: the shell first, then those that need the fewest others. */
-function essentialPackages(packages: ReadonlyMap<string, DebianPackage>, choices: Choices): readonly string[] {
+function essentialPackages(
+  packages: ReadonlyMap<string, DebianPackage>,
+  choices: Choices,
+  needs: Needs,
+): readonly string[] {
   const names = new Set([...packages.values()].filter(({ essential }) => essential).map(({ name }) => name));
   const awk = choices.provided.get('awk');
   if (awk !== undefined) names.add(awk);
-  const size = new Map([...names].map((name) => [name, reachable(choices.depends, name).size]));
+  const size = new Map([...names].map((name) => [name, reachable(needs, name).size]));
   return [...names].sort(
     (a, b) =>
       Number(b === 'dash') - Number(a === 'dash') || (size.get(a) ?? 0) - (size.get(b) ?? 0) || (a < b ? -1 : 1),
@@ -110,10 +140,10 @@ function essentialPackages(packages: ReadonlyMap<string, DebianPackage>, choices
  * For each package that an essential one needs: how many of the essential packages come before the first that needs
  * it. Building it with those and no others makes no cycle.
  */
-function essentialLevels(essentials: readonly string[], choices: Choices): ReadonlyMap<string, number> {
+function essentialLevels(essentials: readonly string[], needs: Needs): ReadonlyMap<string, number> {
   const levels = new Map<string, number>();
   for (const [index, essential] of essentials.entries()) {
-    for (const name of reachable(choices.depends, essential)) if (!levels.has(name)) levels.set(name, index);
+    for (const name of reachable(needs, essential)) if (!levels.has(name)) levels.set(name, index);
   }
   return levels;
 }

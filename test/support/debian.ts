@@ -42,3 +42,26 @@ export function shuffled<T>(items: readonly T[], seed: number): T[] {
   }
   return result;
 }
+
+/** Larger packages are games' and fonts' data, and their size says nothing of whether they work. */
+const MAX_INSTALLED_BYTES = 60e6;
+
+/** The packages that can be drawn, with how many others need each. */
+export function drawable(): { readonly name: string; readonly needed: number }[] {
+  const folder = join(debianPackages, 'latest', 'lock', 'amd64', 'shards');
+  const shards = readdirSync(folder).sort((a, b) => parseInt(a, 10) - parseInt(b, 10));
+  const packages = shards.flatMap(
+    (shard) =>
+      JSON.parse(readFileSync(join(folder, shard), 'utf8')) as {
+        readonly name: string;
+        readonly depends?: readonly number[];
+        readonly lacks?: readonly string[];
+        readonly installedBytes?: number;
+      }[],
+  );
+  const needed = new Map<number, number>();
+  for (const { depends = [] } of packages) for (const one of depends) needed.set(one, (needed.get(one) ?? 0) + 1);
+  return packages.flatMap(({ name, lacks, installedBytes = 0 }, number) =>
+    lacks === undefined && installedBytes <= MAX_INSTALLED_BYTES ? [{ name, needed: needed.get(number) ?? 0 }] : [],
+  );
+}

@@ -77,18 +77,20 @@ let
           members,
           depends,
           documents ? [ ],
+          parts ? [ ],
           essentials,
           bare ? false,
+          only ? [ ],
         }:
         derivation {
-          name = sanitise "${package.name}-${package.version}";
+          name = sanitise "${package.name}${if only == [ ] then "" else "-part"}-${package.version}";
           # The machine that builds, also for packages of another architecture: only files are changed.
           system = builtins.currentSystem;
           builder = "/usr/bin/perl";
           inherit args tools;
           outputs = [ "out" "doc" ];
           debs = map fetch members;
-          inherit architecture depends documents essentials bare;
+          inherit architecture depends documents parts essentials bare only;
           preferLocalBuild = true;
           allowSubstitutes = false;
         };
@@ -113,6 +115,7 @@ let
             inherit package;
             members = map entry group;
             depends = map packageOf package.depends;
+            parts = builtins.concatMap partsOf group;
             # Documents that consist of others'.
             documents =
               if package ? documents then
@@ -122,6 +125,23 @@ let
             # Essential packages that need this one come later in the list and cannot be used by it.
             essentials = map packageOf (take (package.level or (builtins.length lock.essentials)));
           });
+
+      # What it needs of others that it does not depend on: of each the places alone.
+      partsOf =
+        number:
+        map (
+          { of, only }:
+          let
+            package = entry of;
+          in
+          build {
+            inherit package only;
+            members = [ package ];
+            depends = map packageOf package.depends;
+            essentials = [ ];
+            bare = true;
+          }
+        ) ((entry number).parts or [ ]);
 
       describe =
         package: drv:

@@ -112,6 +112,44 @@ update-alternatives --install /usr/bin/reader reader /usr/bin/documented 10 \\
     files: { '/usr/share/doc/tool-doc/copyright': 'free', '/usr/share/doc/tool-doc/manual': 'read' },
   },
   manuals: { fields: { Section: 'doc', Depends: 'tool, tool-doc' }, files: { '/usr/share/man/man1/tool.1': 'read' } },
+  bash: { fields: { Essential: 'yes', Depends: 'libc6, libtinfo6' }, files: { '/bin/bash': 'shell' } },
+  libtinfo6: { fields: { Depends: 'libc6' }, files: { '/lib/x86_64-linux-gnu/libtinfo.so.6': 'library' } },
+  'ncurses-base': {
+    fields: { Essential: 'yes' },
+    files: { '/lib/terminfo/x/xterm': 'terminal', '/usr/share/other/data': 'data' },
+  },
+  'libc-bin': {
+    fields: { Essential: 'yes', Depends: 'libc6' },
+    files: {
+      '/usr/lib/locale/C.utf8/LC_CTYPE': 'letters',
+      '/usr/bin/iconv': 'program',
+      '/usr/share/doc/libc-bin/copyright': '',
+    },
+  },
+  'base-passwd': {
+    fields: { Essential: 'yes' },
+    files: {
+      '/usr/share/base-passwd/passwd.master':
+        'root:*:0:0:root:/root:/bin/bash\nwww-data:*:33:33::/var/www:/usr/sbin/nologin\n',
+      '/usr/share/base-passwd/group.master': 'root:*:0:\n',
+    },
+  },
+  'util-linux': {
+    fields: { Essential: 'yes', Depends: 'libc6, libtinfo6' },
+    files: { '/bin/more': 'program', '/bin/mount': 'program' },
+    postinst:
+      '#!/bin/sh\nif [ "$(uname -s)" = Linux ]; then update-alternatives --install /usr/bin/pager pager /bin/more 50; fi\n',
+  },
+  seeker: {
+    fields: { Depends: 'libc6, tool-common' },
+    files: {
+      '/usr/bin/seeker': '#!/bin/sh\ncat "$(dirname "$(readlink -f "$0")")/../share/seeker/part"\n',
+      '/usr/bin/plain': SCRIPT,
+      '/usr/lib/seeker/bin/deep': '#!/bin/sh\n. "$(realpath "$0")"\n',
+      '/usr/lib/seeker/data': 'data',
+      '/usr/share/seeker/own': 'own',
+    },
+  },
   unlucky: { fields: { Depends: 'gone (>= 2) | lost' } },
   'g++': { files: { '/usr/bin/g++': 'compiler' } },
 };
@@ -251,6 +289,44 @@ describe('the Debian package set', { skip: missing.length > 0 ? `without ${missi
     const patchelf = (option: string) => execFileSync('patchelf', [option, program]).toString().trim();
     assert.equal(patchelf('--print-interpreter'), `${built('libc6')}/lib64/ld-linux-x86-64.so.2`);
     assert.equal(patchelf('--print-rpath'), `${built('libc6')}/lib/x86_64-linux-gnu`);
+  });
+  it('gives programs that look for their parts beside themselves the /usr of an image there', () => {
+    const output = built('seeker');
+    assert.deepEqual(filesBelow(output), [
+      'bin/plain',
+      'bin/seeker -> ../nix-support/usr/bin/seeker',
+      'lib/seeker/bin/deep -> ../../../nix-support/usr/lib/seeker/bin/deep',
+      'lib/seeker/data',
+      'nix-support/propagated-user-env-packages',
+      'nix-support/usr/bin/plain -> /usr/bin/plain',
+      'nix-support/usr/bin/seeker',
+      'nix-support/usr/games -> /usr/games',
+      'nix-support/usr/include -> /usr/include',
+      'nix-support/usr/lib/seeker/bin/deep',
+      'nix-support/usr/lib/seeker/data -> /usr/lib/seeker/data',
+      'nix-support/usr/libexec -> /usr/libexec',
+      'nix-support/usr/sbin -> /usr/sbin',
+      'nix-support/usr/share -> /usr/share',
+      'share/seeker/own',
+    ]);
+  });
+  it('brings what essential packages give as data, and no more of them', () => {
+    const parts = (attribute: string) =>
+      readFileSync(join(built(attribute), 'nix-support/propagated-user-env-packages'), 'utf8')
+        .split(/\s+/)
+        .filter((path) => path.includes('-part-'))
+        .map((path) => filesBelow(path));
+    assert.deepEqual(parts('libtinfo6'), [
+      ['lib/locale/C.utf8/LC_CTYPE', 'share/doc/libc-bin/copyright'],
+      ['lib/terminfo/x/xterm'],
+    ]);
+    assert.deepEqual(parts('bash'), [
+      ['etc/group', 'etc/passwd'],
+      ['bin/more', 'bin/pager -> more'],
+    ]);
+    assert.deepEqual(parts('documented'), []);
+    const users = readFileSync(join(built('base-passwd'), 'etc/passwd'), 'utf8');
+    assert.equal(users, 'root:x:0:0:root:/root:/bin/bash\nwww-data:x:33:33::/var/www:/usr/sbin/nologin\n');
   });
   it('has what people read in an output of its own, but for the copyright', () => {
     const [output, documents] = [built('documented'), built('documented.doc')];

@@ -21,7 +21,9 @@ sub fix {
         return if $path =~ m{^/(?:share|src|lib/debug|lib/firmware)/} || $path =~ /\.(?:ko|o|a|debug)$/;
         my $elf = parse("$out$path") or return;
         # Only linked files of this machine: no objects, no core dumps, no firmware for others.
-        return unless $elf->{machine} == $machine && ($elf->{type} == 2 || $elf->{type} == 3) && $elf->{dynamic};
+        return unless $elf->{machine} == $machine && ($elf->{type} == 2 || $elf->{type} == 3);
+        # Those that need no loader, such as Go's: nothing of them changes, and they can be started.
+        if (!$elf->{dynamic}) { push @{ $result->{programs} }, $path if $elf->{type} == 2 && -x _; return }
         $holds_loader ||= ($elf->{soname} // '') =~ /^ld-linux/;
         push @found, [$path, $elf];
     });

@@ -14,7 +14,7 @@ my $command = qr{
     (?! [ \t]* (?: = | \( ) | [\w.+-] )
 }mx;
 
-# Fixes the first lines. Returns the essential outputs that the programs need and nothing else brings.
+# Fixes the first lines. Returns the essential outputs that the programs need and nothing else brings, and the places of the scripts.
 sub fix {
     my ($out, $store, $elf, @essentials) = @_;
     my %from;
@@ -24,7 +24,7 @@ sub fix {
             $from{$_} //= $essential for Tree::entries("$essential$folder");
         }
     }
-    my %used;
+    my (%used, @scripts);
     my $use = sub { my ($name) = @_; $used{ $from{$name} } = 1 if defined $from{$name} };
     $use->('sh') if $elf->{shell};
     Tree::walk($out, sub {
@@ -33,6 +33,7 @@ sub fix {
         open my $handle, '<:raw', "$out$path" or die "cannot read $out$path: $!\n";
         read($handle, my $start, 2);
         return unless defined $start && $start eq '#!';
+        push @scripts, $path;
         my $text = Tree::read_file("$out$path");
         my ($line, $rest) = $text =~ /^#!([^\n]*)(.*)$/s;
         my ($interpreter, $name, $new) = interpreter($line, $store, \%from);
@@ -50,7 +51,7 @@ sub fix {
         chmod $mode, "$out$path" or die "cannot chmod $out$path: $!\n";
     });
     my %brought = map { $_ => 1 } @{ $store->{dependencies} };
-    return grep { $used{$_} && !$brought{$_}++ } @essentials;
+    return ([grep { $used{$_} && !$brought{$_}++ } @essentials], \@scripts);
 }
 
 # The parts of a first line: the interpreter's path in Debian, its name, and the line with its store path. Where no

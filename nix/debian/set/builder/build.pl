@@ -2,7 +2,8 @@
 # Makes Nix outputs from the .deb files of one Debian package, or of several that depend on each other.
 #
 # What Nix passes in the environment: out; doc, the output of what people read; debs, the files to unpack; depends, the
-# outputs that these packages depend on; documents, those documents of them that belong to this package's; essentials,
+# outputs that these packages depend on; documents, those documents of them that belong to this package's; parts, outputs
+# that an image has beside this one; essentials,
 # the outputs of essential packages, which scripts use without declaring it; architecture; bare, set when the output is
 # wanted without anything else.
 # Needs no more of Perl than Debian's perl-base. Every list is sorted or in the order of the lock, so that the same
@@ -12,11 +13,14 @@ use warnings;
 use File::Basename qw(dirname);
 use lib dirname(__FILE__);
 use Alternatives;
+use Beside;
 use Certificates;
+use Configured;
 use Documents;
 use Elf;
 use Links;
 use Neighbours;
+use Parts;
 use Schemas;
 use Scripts;
 use Store;
@@ -32,6 +36,7 @@ my $doc        = $ENV{doc};
 my @debs       = split ' ', $ENV{debs};
 my @depends    = split ' ', $ENV{depends};
 my @documents  = split ' ', $ENV{documents};
+my @parts      = split ' ', $ENV{parts};
 my @essentials = split ' ', $ENV{essentials};
 my %triples    = (amd64 => 'x86_64-linux-gnu', arm64 => 'aarch64-linux-gnu');
 my $triple     = $triples{ $ENV{architecture} } or die "unknown architecture $ENV{architecture}\n";
@@ -60,13 +65,16 @@ Links::write(\%targets, $out, $store);
 Links::write(\%of_documents, $doc, Store::search($doc, $out, @dependencies));
 Links::replace_hard_links($_) for $out, $doc;
 Certificates::bundle($out);
+Configured::make($out);
 
 my $elf = Elf::fix($out, $store, $triple, $ENV{architecture});
 Neighbours::link($out, $store, $triple, @{ $elf->{programs} });
 Schemas::compile($out, $store, $triple);
-my @used = Scripts::fix($out, $store, $elf, @essentials);
+my ($used, $scripts) = Scripts::fix($out, $store, $elf, @essentials);
+Beside::move($out, $store, @{ $elf->{programs} }, @$scripts);
+Parts::keep($out, split ' ', $ENV{only});
 Tree::run('chmod', '-R', 'u+w', $out, $doc);
 
 # What an image's root links beside these outputs, as buildEnv does it: Debian's programs look for their files in /usr.
-Tree::propagate($out, $ENV{bare} ? () : (@depends, @used));
+Tree::propagate($out, $ENV{bare} ? () : (@depends, @parts, @$used));
 Tree::propagate($doc, @documents);

@@ -23,6 +23,12 @@ dpkg() {
     *) return 1 ;;
   esac
 }
+uname() {
+  case "$*" in
+    '' | -s) echo Linux ;;
+    *) return 1 ;;
+  esac
+}
 command_not_found_handle() { return 0; }
 test() {
   local arguments=() argument before=
