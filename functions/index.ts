@@ -8,6 +8,7 @@ import { answerBeforeFramework } from './http/before-framework.ts';
 import { answerBrokenRequests, limitConnections } from './http/connections.ts';
 import { earlyHandler } from './http/early-handler.ts';
 import type { Handler } from './http/handler.ts';
+import { endQuietConnections } from './http/quiet-connections.ts';
 import { firstAnswer, stopAtSignals, whenListening } from './http/server.ts';
 import { createLog } from './log.ts';
 
@@ -40,6 +41,7 @@ async function start(config: Config): Promise<Handler> {
   const listening = (server: Server, port: number): void => {
     answerBeforeFramework(server, handle);
     answerBrokenRequests(server);
+    endQuietConnections(server);
     stopAtSignals(server, async () => (await composing.promise).stop(), log);
     void firstAnswer(server)
       .then(() => compose(port))

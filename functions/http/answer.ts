@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { readPieces, type ReadPieces } from '../storage/read-pieces.ts';
 import { bringsBody } from './request-body.ts';
 
 /** A response before it is sent: the same for GET and HEAD. */
@@ -15,8 +16,8 @@ export interface Answer {
 /** A body that is opened when it is needed. */
 export interface StreamedBody {
   readonly sizeBytes: number;
-  /** Undefined when the content has gone since its length was asked. */
-  readonly open: () => Promise<Readable | undefined>;
+  /** Undefined when the content has gone since its length was asked. What is read may lie in `pieces`. */
+  readonly open: (pieces: ReadPieces) => Promise<Readable | undefined>;
 }
 
 /** A body that goes on until it has nothing more to say or the client leaves. Its length is known to nobody. */
@@ -52,7 +53,8 @@ export async function send(
 ): Promise<void> {
   const { status, reason, headers, body } = answer;
   const bodyless = request.method === 'HEAD' || status === 304;
-  const stream = bodyless || Buffer.isBuffer(body) ? undefined : await streamOf(body, signal);
+  const pieces = readPieces();
+  const stream = bodyless || Buffer.isBuffer(body) ? undefined : await streamOf(body, pieces, signal);
 
   response.removeHeader('X-Powered-By');
   if (reason !== undefined) response.statusMessage = reason;
@@ -61,14 +63,18 @@ export async function send(
     ...(status !== 304 && lengthOf(body)),
     ...(isLast(request) && { Connection: 'close' }),
   });
-  if (stream !== undefined) await pipeline(stream, response, { signal });
-  else if (bodyless) response.end();
+  if (stream !== undefined) {
+    // Afterwards all of it is sent, or the connection is gone.
+    await pipeline(stream, response, { signal }).finally(() => {
+      pieces.end();
+    });
+  } else if (bodyless) response.end();
   else response.end(body);
 }
 
-async function streamOf(body: StreamedBody | LiveBody, signal: AbortSignal): Promise<Readable> {
+async function streamOf(body: StreamedBody | LiveBody, pieces: ReadPieces, signal: AbortSignal): Promise<Readable> {
   if ('follow' in body) return body.follow(signal);
-  const stream = await body.open();
+  const stream = await body.open(pieces);
   if (stream === undefined) throw new BodyGoneError('the content is gone');
   return stream;
 }

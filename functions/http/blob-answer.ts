@@ -16,13 +16,13 @@ export function blobAnswer(outcome: BlobOutcome, range: string | undefined, ifNo
       const wanted = readRange(range, sizeBytes);
       switch (wanted.kind) {
         case 'whole':
-          return { status: 200, headers, body: { sizeBytes, open } };
+          return { status: 200, headers, body: { sizeBytes, open: (pieces) => open({ pieces }) } };
         case 'part': {
           const { start, end } = wanted;
           return {
             status: 206,
             headers: { ...headers, 'Content-Range': `bytes ${start}-${end}/${sizeBytes}` },
-            body: { sizeBytes: end - start + 1, open: () => open({ start, end }) },
+            body: { sizeBytes: end - start + 1, open: (pieces) => open({ range: { start, end }, pieces }) },
           };
         }
         case 'unsatisfiable':

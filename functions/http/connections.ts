@@ -11,6 +11,9 @@ const LOOK_EVERY_MS = 1_000;
 /** Connections at once: beyond that they are closed. Cloud Run sends an instance 1,000 requests at once at the most. */
 const MAX_CONNECTIONS = 10_000;
 
+/** A response that has so much, in bytes, that the system does not take yet is given no more. */
+const UNSENT_BYTES = 8 * 1024;
+
 /** Bounds what a client can hold by being slow, or large, or many. To be called before the server listens. */
 export function limitConnections(server: Server): void {
   server.headersTimeout = HEADERS_TIMEOUT_MS;
@@ -22,6 +25,7 @@ export function limitConnections(server: Server): void {
     connectionsCheckingInterval: LOOK_EVERY_MS,
     maxHeaderSize: MAX_HEADER_BYTES,
     requireHostHeader: false,
+    highWaterMark: UNSENT_BYTES,
   });
 }
 

@@ -1,6 +1,6 @@
 import type { ImageOrigin, ImageUnavailable, WatchedOutcome } from '../builder/outcome.ts';
 import type { Image } from '../builder/image.ts';
-import type { ByteRange } from '../storage/blob-store.ts';
+import type { ReadOptions } from '../storage/blob-store.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Readable } from 'node:stream';
 
@@ -32,7 +32,7 @@ export type BlobOutcome =
       readonly digest: Digest;
       readonly sizeBytes: number;
       /** Opens the content, or a part of it; undefined when it has gone since. */
-      readonly open: (range?: ByteRange) => Promise<Readable | undefined>;
+      readonly open: (how: Pick<ReadOptions, 'range' | 'pieces'>) => Promise<Readable | undefined>;
     }
   | {
       /** The store has an address of its own for it. */

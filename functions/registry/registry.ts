@@ -9,7 +9,7 @@ import {
   type RepositoryName,
   type Tag,
 } from '../oci/reference.ts';
-import type { BlobStore, ByteRange, IoOptions } from '../storage/blob-store.ts';
+import type { BlobStore, IoOptions } from '../storage/blob-store.ts';
 import { blobKey, type KnownBlobs } from '../storage/known-blobs.ts';
 import type { UrlSigner } from '../storage/signing.ts';
 import type { BlobOutcome, Invalid, ManifestOutcome, ReferrersOutcome, TagsOutcome } from './outcome.ts';
@@ -68,9 +68,12 @@ export function registry(world: {
     if (stat === undefined) return blobUnknown(repository, digest, options);
     // Without the signal: who got broken bytes may have left before the image is forgotten.
     const broken = () => reportMissing(repository, digest, {});
-    const { sizeBytes } = stat;
-    const open = (range?: ByteRange) => sent.open({ digest, ...stat }, broken, { range, signal: options.signal });
-    return { kind: 'blob', digest, sizeBytes, open };
+    return {
+      kind: 'blob',
+      digest,
+      sizeBytes: stat.sizeBytes,
+      open: (how) => sent.open({ digest, ...stat }, broken, { ...how, signal: options.signal }),
+    };
   }
 
   async function findToPointAt(

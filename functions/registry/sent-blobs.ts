@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { LRUCache } from 'lru-cache';
 import { sharedWork } from '../layer/shared-work.ts';
 import { type Digest, digestFromHex } from '../oci/digest.ts';
-import type { BlobStore, ByteRange, Generation, IoOptions, ObjectStat, ReadOptions } from '../storage/blob-store.ts';
+import type { BlobStore, Generation, ObjectStat, ReadOptions } from '../storage/blob-store.ts';
 import { condemnBlob } from '../storage/condemn-blob.ts';
 import { blobKey } from '../storage/known-blobs.ts';
 
@@ -29,11 +29,7 @@ export interface SentBlobs {
    * @param blob as it was looked at
    * @param broken called when it is broken and was taken out of service, before the stream fails
    */
-  open(
-    blob: SentBlob,
-    broken: () => Promise<void>,
-    options?: IoOptions & { readonly range?: ByteRange | undefined },
-  ): Promise<Readable | undefined>;
+  open(blob: SentBlob, broken: () => Promise<void>, options?: ReadOptions): Promise<Readable | undefined>;
 }
 
 export type SentBlob = ObjectStat & { readonly digest: Digest };
@@ -85,7 +81,7 @@ export function sentBlobs(store: BlobStore): SentBlobs {
   }
 
   return {
-    async open(blob, broken, { range, signal } = {}) {
+    async open(blob, broken, { range, pieces, signal } = {}) {
       const { digest, generation, sizeBytes } = blob;
       const isProved = () => proved.get(digest) === generation;
       if (!isProved() && (range !== undefined || sizeBytes <= SHORT_BYTES)) {
@@ -96,11 +92,27 @@ export function sentBlobs(store: BlobStore): SentBlobs {
         }
         if (!isProved()) return undefined;
       }
-      const stream = await read(blob, { range, signal });
+      const stream = await read(blob, { range, pieces, signal });
       if (stream === undefined || isProved()) return stream;
-      const passed = Readable.from(hashed(blob, stream, broken), { objectMode: false });
+      const passed = onDemand(hashed(blob, stream, broken));
       // What was never begun to be read would stay open.
       return passed.once('close', () => stream.destroy());
     },
   };
+}
+
+/**
+ * What an iterator gives, each piece when the one before has left: its memory may be the same. `Readable.from` asks for one
+ * more while the last one waits.
+ */
+function onDemand(pieces: AsyncIterator<Buffer, void, void>): Readable {
+  return new Readable({
+    highWaterMark: 0,
+    read() {
+      pieces.next().then(
+        ({ value }) => this.push(value ?? null),
+        (error: unknown) => this.destroy(error as Error),
+      );
+    },
+  });
 }

@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Area, ObjectKey } from './object-key.ts';
+import type { ReadPieces } from './read-pieces.ts';
 
 /**
  * Where bytes rest. Two kinds of objects lie in a store:
@@ -98,6 +99,11 @@ export interface ByteRange {
 
 export interface ReadOptions extends IoOptions {
   readonly range?: ByteRange | undefined;
+  /**
+   * For one of many readers, who may stand still: where a store reads into memory of its own, it takes this, and nothing
+   * before it is wanted. A chunk is the reader's until it wants the next. The reader ends them.
+   */
+  readonly pieces?: ReadPieces | undefined;
 }
 
 export interface ObjectContent {

@@ -1,35 +1,37 @@
 import type { FileHandle } from 'node:fs/promises';
 import { Readable, Writable } from 'node:stream';
-import type { ByteRange } from './blob-store.ts';
+import type { ReadOptions } from './blob-store.ts';
 import { writeAll } from './folder-file.ts';
+import { LONG_BYTES } from './read-pieces.ts';
 
-// Measured on ext4 and Node 24: reads of 512 KiB run at twice the speed of 64 KiB, larger ones no faster; writes gain
-// up to a high water mark of 1 MiB. A stream holds about two of these at a time.
-const READ_BYTES = 512 * 1024;
+// Measured on ext4 and Node 24: writes gain up to a high water mark of 1 MiB. A stream holds about two of these at a time.
 const WRITE_BYTES = 1024 * 1024;
 
 /**
  * The bytes of an open file in `range`, which are there. The stream closes the file.
  *
- * @param fail makes the error that the stream is destroyed with
+ * @param about `pieces`: see `ReadOptions`; `fail` makes the error that the stream is destroyed with
  */
 export function fileReadable(
   handle: FileHandle,
-  range: ByteRange | undefined,
-  sizeBytes: number,
-  fail: (cause: unknown) => Error,
+  about: Pick<ReadOptions, 'range' | 'pieces'> & {
+    readonly sizeBytes: number;
+    readonly fail: (cause: unknown) => Error;
+  },
 ): Readable {
+  const { range, sizeBytes, pieces, fail } = about;
   let position = range?.start ?? 0;
   const end = range ? range.end + 1 : sizeBytes;
   return new Readable({
-    highWaterMark: READ_BYTES,
+    highWaterMark: pieces === undefined ? LONG_BYTES : 0,
     read() {
       if (position === end) {
         this.push(null);
         return;
       }
-      const chunk = Buffer.allocUnsafeSlow(Math.min(READ_BYTES, end - position));
-      handle.read(chunk, 0, chunk.length, position).then(
+      const leftBytes = end - position;
+      const chunk = pieces?.next() ?? Buffer.allocUnsafeSlow(Math.min(LONG_BYTES, leftBytes));
+      handle.read(chunk, 0, Math.min(chunk.length, leftBytes), position).then(
         ({ bytesRead }) => {
           if (bytesRead === 0) {
             // Published files never change, so somebody else cut it.
@@ -108,10 +110,10 @@ export async function sameContent(
   sizeBytes: number,
   signal?: AbortSignal,
 ): Promise<boolean> {
-  const [a, b] = [Buffer.allocUnsafeSlow(READ_BYTES), Buffer.allocUnsafeSlow(READ_BYTES)];
+  const [a, b] = [Buffer.allocUnsafeSlow(LONG_BYTES), Buffer.allocUnsafeSlow(LONG_BYTES)];
   for (let position = 0; position < sizeBytes;) {
     signal?.throwIfAborted();
-    const length = Math.min(READ_BYTES, sizeBytes - position);
+    const length = Math.min(LONG_BYTES, sizeBytes - position);
     const [fromOne, fromOther] = await Promise.all([
       readFully(one, a, length, position),
       readFully(other, b, length, position),

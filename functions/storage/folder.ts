@@ -117,7 +117,7 @@ export function folderStore(path: string, { staleLockMs, notice }: FolderStoreOp
     stat: statObject,
     touch: statObject, // Nothing expires in a folder.
 
-    read: (key, { signal, range } = {}) =>
+    read: (key, { signal, range, pieces } = {}) =>
       run('read', key, signal, async () => {
         const handle = await ifThere(open(fileOf(key), 'r'));
         if (handle === undefined) return undefined;
@@ -129,7 +129,8 @@ export function folderStore(path: string, { staleLockMs, notice }: FolderStoreOp
             throw new Error(`no bytes ${range.start} to ${range.end} in ${sizeBytes}`);
           }
           signal?.throwIfAborted();
-          const stream = fileReadable(handle, range, sizeBytes, (cause) => new StorageError(name, 'read', key, cause));
+          const fail = (cause: unknown) => new StorageError(name, 'read', key, cause);
+          const stream = fileReadable(handle, { range, sizeBytes, pieces, fail });
           return { sizeBytes, stream: signal ? addAbortSignal(signal, stream) : stream };
         } catch (error) {
           await handle.close();

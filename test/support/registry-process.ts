@@ -11,6 +11,7 @@ import { nodeFlags } from './node-flags.ts';
 export interface RegistryProcess extends AsyncDisposable {
   readonly origin: string;
   readonly host: string;
+  readonly pid: number;
   /** What it has logged, one object a line. */
   readonly log: Record<string, unknown>[];
   /** All that it has printed, its log included. */
@@ -89,6 +90,7 @@ export async function startRegistry(
   const host = `127.0.0.1:${port}`;
   return {
     host,
+    pid: child.pid ?? 0,
     origin: `http://${host}`,
     log,
     printed: () => all,
