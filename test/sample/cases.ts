@@ -74,7 +74,7 @@ export function scriptOf(cases: readonly Case[]): string {
     .map(
       ({ script }) =>
         `cd "$(mktemp -d)" && printf %s ${quoted(Buffer.from(script).toString('base64'))} | base64 -d > "$T/case"\n` +
-        `timeout ${TIMEOUT_SECONDS} bash -o pipefail "$T/case" < /dev/null > "$T/printed" 2>&1; echo "@@ $?"\n` +
+        `timeout ${TIMEOUT_SECONDS} bash "$T/case" < /dev/null > "$T/printed" 2>&1; echo "@@ $?"\n` +
         `head -c 20000 "$T/printed" | base64 -w 0; echo\n`,
     )
     .join('');

@@ -133,6 +133,13 @@ update-alternatives --install /usr/bin/reader reader /usr/bin/documented 10 \\
         'root:*:0:0:root:/root:/bin/bash\nwww-data:*:33:33::/var/www:/usr/sbin/nologin\n',
       '/usr/share/base-passwd/group.master': 'root:*:0:\n',
     },
+    postinst: `#!/bin/sh
+for name in passwd group; do
+  if [ ! -e "$DPKG_ROOT/etc/$name" ]; then
+    cp "$DPKG_ROOT/usr/share/base-passwd/$name.master" "$DPKG_ROOT/etc/$name"
+  fi
+done
+`,
   },
   'util-linux': {
     fields: { Essential: 'yes', Depends: 'libc6, libtinfo6' },
@@ -148,6 +155,55 @@ update-alternatives --install /usr/bin/reader reader /usr/bin/documented 10 \\
       '/usr/lib/seeker/bin/deep': '#!/bin/sh\n. "$(realpath "$0")"\n',
       '/usr/lib/seeker/data': 'data',
       '/usr/share/seeker/own': 'own',
+    },
+  },
+  configured: {
+    fields: { Depends: 'tool-common' },
+    files: {
+      '/usr/share/configured/default': 'default',
+      '/usr/share/configured/machine': 'machine',
+      '/etc/configured/kept': 'kept',
+    },
+    postinst: `#!/bin/sh
+set -e
+copy() { if [ ! -e "$2" ]; then cp -p "$1" "$2"; fi; }
+copy /usr/share/configured/default /etc/configured/new
+copy /usr/share/configured/default /etc/configured/kept
+ucf /usr/share/tool-common/text /etc/configured/text
+new=$(mktemp)
+cat /usr/share/configured/machine > "$new"
+ucf --three-way "$new" /etc/configured/machine
+cp /usr/share/configured/default /usr/share/configured/other
+cp /etc/hostname /etc/configured/hostname
+`,
+  },
+  apache2: {
+    files: {
+      '/etc/apache2/mods-available/deflate.load': '# Depends: filter\nLoadModule deflate',
+      '/etc/apache2/mods-available/deflate.conf': 'deflates',
+      '/etc/apache2/mods-available/filter.load': 'LoadModule filter',
+      '/etc/apache2/mods-available/off.load': 'LoadModule off',
+      '/etc/apache2/sites-available/000-default.conf': 'site',
+    },
+    postinst:
+      '#!/bin/bash\nif [ -z "$2" ]; then for one in deflate none; do a2enmod -m -q $one; done; a2ensite -q 000-default; fi\n',
+  },
+  'php-json': {
+    files: { '/usr/share/php-json/json.ini': '; priority=15\nextension=json.so\n' },
+    postinst: `#!/bin/sh
+if [ -e /usr/lib/php/php-maintscript-helper ]; then
+  . /usr/lib/php/php-maintscript-helper
+  for name in json; do
+    ucf /usr/share/php-json/$name.ini /etc/php/8.2/mods-available/$name.ini
+    php_invoke enmod 8.2 ALL $name
+  done
+fi
+`,
+  },
+  libgvc6: {
+    files: {
+      '/usr/lib/x86_64-linux-gnu/graphviz/plugin': 'plugin',
+      '/usr/sbin/libgvc6-config-update': '#!/bin/sh\n[ "$1" = -c ] && ls "$GVBINDIR" > "$GVBINDIR/config6a"\n',
     },
   },
   unlucky: { fields: { Depends: 'gone (>= 2) | lost' } },
@@ -283,6 +339,28 @@ describe('the Debian package set', { skip: missing.length > 0 ? `without ${missi
     assert.equal(readlinkSync(join(output, 'bin/editor')), 'tool');
     assert.equal(existsSync(join(output, 'share/vi.1')), false);
     assert.equal(existsSync('/tmp/nixery-run-postinst-ran'), false);
+  });
+  it('copies the configuration that a maintainer script would copy, and nothing from the building machine', () => {
+    const output = built('configured');
+    const text = (name: string) => readFileSync(join(output, 'etc/configured', name), 'utf8');
+    assert.deepEqual(['new', 'kept', 'text', 'machine'].map(text), ['default', 'kept', 'text', 'machine']);
+    assert.equal(existsSync(join(output, 'etc/configured/hostname')), false);
+    assert.equal(existsSync(join(output, 'share/configured/other')), false);
+  });
+  it('turns on the modules of Apache and of PHP that a maintainer script turns on', () => {
+    const apache = filesBelow(join(built('apache2'), 'etc/apache2')).filter((file) => file.includes('-enabled/'));
+    assert.deepEqual(apache, [
+      'mods-enabled/deflate.conf -> ../mods-available/deflate.conf',
+      'mods-enabled/deflate.load -> ../mods-available/deflate.load',
+      'mods-enabled/filter.load -> ../mods-available/filter.load',
+      'sites-enabled/000-default.conf -> ../sites-available/000-default.conf',
+    ]);
+    const link = join(built('php-json'), 'etc/php/8.2/cli/conf.d/15-json.ini');
+    assert.equal(readlinkSync(link), '/etc/php/8.2/mods-available/json.ini');
+  });
+  it("makes the list of Graphviz' plugins with Graphviz' own program", () => {
+    const list = readFileSync(join(built('libgvc6'), 'lib/x86_64-linux-gnu/graphviz/config6a'), 'utf8');
+    assert.match(list, /^(?:config6a\n)?plugin\n$/);
   });
   it('lets programs find their loader and libraries in the store', () => {
     const program = join(built('tool'), 'bin/binary');

@@ -1,27 +1,30 @@
-# Files that a package's maintainer scripts make of its own when it is installed: they do not run here.
+# Files of /etc that a postinst copies from the package's own, or from what it depends on (cp, ucf): its scripts do not run
+# here, but what they would copy is known. What lies elsewhere is nobody's configuration.
 package Configured;
 use strict;
 use warnings;
+use Store;
 use Tree;
 
-# From where, to where: base-passwd's and base-files' postinst copy what is not there.
-my %copied = (
-    '/share/base-passwd/passwd.master' => '/etc/passwd',
-    '/share/base-passwd/group.master'  => '/etc/group',
-    '/share/base-files/profile'        => '/etc/profile',
-    '/share/base-files/dot.bashrc'     => '/root/.bashrc',
-    '/share/base-files/dot.profile'    => '/root/.profile',
-);
-
 sub make {
-    my ($out) = @_;
-    for my $from (sort keys %copied) {
-        next unless -f "$out$from";
-        my $text = Tree::read_file("$out$from");
+    my ($out, $store, @calls) = @_;
+    # Some copy to a temporary file, change that for the machine, and hand it to ucf.
+    my %temporary;
+    for my $call (@calls) {
+        my ($command, @arguments) = @$call;
+        next if $command ne 'cp' && $command ne 'ucf';
+        my ($from, $to) = (grep { !/^-/ } @arguments)[-2, -1];
+        next unless defined $from && defined $to;
+        $from = $temporary{$from} // Tree::flat($from);
+        if ($to =~ m{^/temporary/}) { $temporary{$to} = $from; next }
+        next unless $to =~ m{^/(?:etc|root)/[^\$*?\0]+$} && $to !~ m{/(?:\.\.?)?(?:/|$)};
+        my $source = Store::find($store, $from);
+        next if lstat "$out$to" or !defined $source or !-f $source;
+        my $text = Tree::read_file($source);
         # Passwords are in /etc/shadow, which images do not have: nobody can log in with one.
-        $text =~ s/^(root|[^:\n]+):\*:/$1:x:/mg if $from =~ /base-passwd/;
-        Tree::make_parents("$out$copied{$from}");
-        Tree::write_file("$out$copied{$from}", $text);
+        $text =~ s/^([^:\n]+):\*:/$1:x:/mg if $to eq '/etc/passwd' || $to eq '/etc/group';
+        Tree::make_parents("$out$to");
+        Tree::write_file("$out$to", $text);
     }
 }
 

@@ -14,13 +14,16 @@ use File::Basename qw(dirname);
 use lib dirname(__FILE__);
 use Alternatives;
 use Beside;
+use Caches;
 use Certificates;
 use Configured;
 use Documents;
 use Elf;
 use Links;
+use Modules;
 use Neighbours;
 use Parts;
+use Recorded;
 use Schemas;
 use Scripts;
 use Store;
@@ -42,12 +45,12 @@ my %triples    = (amd64 => 'x86_64-linux-gnu', arm64 => 'aarch64-linux-gnu');
 my $triple     = $triples{ $ENV{architecture} } or die "unknown architecture $ENV{architecture}\n";
 
 Tree::make_directory($_) for $out, $doc;
-my @alternatives;
+my @calls;
 for my $deb (@debs) {
     Tree::unpack($deb, $out);
     my $control = Tree::make_directory("$ENV{NIX_BUILD_TOP}/control");
     Tree::run('dpkg-deb', '--control', $deb, $control);
-    push @alternatives, Alternatives::recorded("$control/postinst", $out, $ENV{architecture});
+    push @calls, Recorded::calls("$control/postinst", $out, $ENV{architecture});
     Tree::remove($control);
 }
 
@@ -57,7 +60,7 @@ Tree::flatten($out);
 # Where a file of the Debian file system may be, in the order of the search: here, in a dependency.
 my @dependencies = Store::closure(@depends);
 my $store        = Store::search($out, @dependencies);
-Alternatives::add(\%targets, $out, $store, @alternatives);
+Alternatives::add(\%targets, $out, $store, @calls);
 
 Documents::move($out, $doc);
 my %of_documents = map { $_ => delete $targets{$_} } grep { Documents::is_place($_) } keys %targets;
@@ -65,11 +68,13 @@ Links::write(\%targets, $out, $store);
 Links::write(\%of_documents, $doc, Store::search($doc, $out, @dependencies));
 Links::replace_hard_links($_) for $out, $doc;
 Certificates::bundle($out);
-Configured::make($out);
+Configured::make($out, $store, @calls);
+Modules::enable($out, $store, @calls);
 
 my $elf = Elf::fix($out, $store, $triple, $ENV{architecture});
 Neighbours::link($out, $store, $triple, @{ $elf->{programs} });
 Schemas::compile($out, $store, $triple);
+Caches::make($out, $store, $triple);
 my ($used, $scripts) = Scripts::fix($out, $store, $elf, @essentials);
 Beside::move($out, $store, @{ $elf->{programs} }, @$scripts);
 Parts::keep($out, split ' ', $ENV{only});

@@ -1,5 +1,5 @@
-# Reads a maintainer script and prints the calls of update-alternatives that it would make. Started by
-# Alternatives.pm with SCRIPT (the script's text), ROOT (where the package is unpacked) and ARCHITECTURE.
+# Reads a maintainer script and prints the calls of known commands that it would make. Started by
+# Recorded.pm with SCRIPT (the script's text), ROOT (where the package is unpacked) and ARCHITECTURE.
 content=$(<"$SCRIPT")
 # A script that never ends is cut.
 ulimit -t 10
@@ -8,11 +8,21 @@ set -f
 exec </dev/null 2>/dev/null
 set -r
 
-update-alternatives() {
-  printf '\001update-alternatives'
+recorded() {
+  printf '\001%s' "$1"
+  shift
   printf '\002%s' "$@"
   printf '\003\n'
 }
+update-alternatives() { recorded update-alternatives "$@"; }
+ucf() { recorded ucf "$@"; }
+cp() { recorded cp "$@"; }
+a2enmod() { recorded a2enmod "$@"; }
+a2enconf() { recorded a2enconf "$@"; }
+a2ensite() { recorded a2ensite "$@"; }
+apache2_invoke() { recorded apache2_invoke "$@"; }
+php_invoke() { recorded php_invoke "$@"; }
+mktemp() { echo "/temporary/$BASHPID"; }
 set() { :; }
 trap() { :; }
 kill() { :; }
@@ -34,6 +44,8 @@ test() {
   local arguments=() argument before=
   for argument in "$@"; do
     case "$before$argument" in
+      # Of another package, which defines what is a function here.
+      -[efrs]/usr/*-maintscript-helper) argument=$SCRIPT ;;
       -[abcdefghkprsuwxLNOS]/*) argument=$ROOT$argument ;;
     esac
     case "$argument" in -?) before=$argument ;; *) before= ;; esac
