@@ -19,7 +19,8 @@ my $asks_in_script = qr{/proc/self/exe|\breadlink\b|\brealpath\b|\bRealBin\b|\bB
 # Moves the programs there, and leaves links at their places.
 sub move {
     my ($out, $store, @programs) = @_;
-    my @moved = grep { seeks("$out$_", $store) } @programs;
+    # Scripts that are no commands are started by a program of their own package, which knows where they are.
+    my @moved = grep { seeks($out, $_, $store) } @programs;
     return unless @moved;
     my %folders;
     for my $path (sort @moved) {
@@ -38,24 +39,36 @@ sub move {
     }
 }
 
-# Whether a program may ask where it is: it, or a library that it is linked to, knows how.
+# Whether a program may ask where it is: it, or a library that it is linked to, knows how. Node asks libnode, and that libuv.
 sub seeks {
-    my ($file, $store) = @_;
-    my $elf = Elf::parse($file) or return holds($file, $asks_in_script);
+    my ($out, $path, $store) = @_;
+    my $file = "$out$path";
+    my $elf = Elf::parse($file) or return $path =~ m{^/(?:s?bin|games)/} && holds($file, $asks_in_script);
     return 1 if holds($file, qr{/proc/self/exe});
-    for my $library (@{ $elf->{needed} }) {
-        for my $folder (@{ $elf->{runpath} }) {
-            next unless -f "$folder/$library";
-            return 1 if asks("$folder/$library", $store);
-            last;
-        }
-    }
-    return 0;
+    return scalar grep { asks($_, $store) } libraries($elf);
 }
 
 sub asks {
     my ($library, $store) = @_;
-    return $store->{asks}{$library} //= $library !~ m{/libc\.so} && holds($library, qr{/proc/self/exe}) ? 1 : 0;
+    my $known = $store->{asks}{$library};
+    return $known if defined $known;
+    # Libraries may need each other.
+    $store->{asks}{$library} = 0;
+    # What the C library's loader knows of itself is not asked for by programs.
+    return 0 if $library =~ m{/(?:libc|ld-linux[^/]*)\.so};
+    my $elf = Elf::parse($library) or return 0;
+    return $store->{asks}{$library} = holds($library, qr{/proc/self/exe}) || (grep { asks($_, $store) } libraries($elf)) ? 1 : 0;
+}
+
+# The libraries that a file names, as the loader finds them.
+sub libraries {
+    my ($elf) = @_;
+    my @found;
+    for my $name (@{ $elf->{needed} }) {
+        my ($folder) = grep { -f "$_/$name" } grep { m{^/nix/store/} } @{ $elf->{runpath} };
+        push @found, "$folder/$name" if defined $folder;
+    }
+    return @found;
 }
 
 sub holds {
