@@ -36,7 +36,7 @@ export class ConfigError extends Error {
 
 /** As it stands in the environment: a variable set to nothing counts as not set. */
 const variables = z.object({
-  PORT: z._default(wholeNumber(1, 65535), 8080),
+  PORT: z._default(wholeNumber(0, 65535), 8080),
   GOOGLE_CLOUD_PROJECT: text,
   OTEL_EXPORTER_OTLP_ENDPOINT: z.optional(z.url({ protocol: /^https?$/, error: 'must be the URL of a collector' })),
   ...storageVariables.shape,

@@ -10,28 +10,32 @@ import { readdirSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const { PATH = '', NODE_COMPILE_CACHE: cache = '' } = process.env;
-const PORT = '8080';
 const START_TIMEOUT_MS = 60_000;
 
 const store = await mkdtemp(join(tmpdir(), 'compile-'));
 const program = spawn('sh', ['/app/start.sh'], {
-  env: { PATH, PORT, NODE_ENV: 'production', NODE_COMPILE_CACHE: cache, STORAGE_PATH: store },
-  stdio: ['ignore', 'ignore', 'inherit'],
+  // An image may be built in the machine's network, where others have their ports: any free one, which the log names.
+  env: { PATH, PORT: '0', NODE_ENV: 'production', NODE_COMPILE_CACHE: cache, STORAGE_PATH: store },
+  stdio: ['ignore', 'pipe', 'inherit'],
 });
 const ended = once(program, 'exit');
-const isThere = () =>
-  fetch(`http://127.0.0.1:${PORT}/ready`).then(
-    ({ ok }) => ok,
-    () => false, // Nobody listens yet.
-  );
-const untilMs = Date.now() + START_TIMEOUT_MS;
-while (!(await isThere())) {
-  assert.ok(program.exitCode === null && Date.now() < untilMs, 'the program does not start');
-  await sleep(100);
-}
+const killing = setTimeout(() => program.kill('SIGKILL'), START_TIMEOUT_MS);
+const port = await new Promise<number>((resolve, reject) => {
+  createInterface(program.stdout).on('line', (line) => {
+    const { message, port } = JSON.parse(line) as { readonly message?: string; readonly port?: number };
+    if (message === 'ready' && port !== undefined) resolve(port);
+  });
+  ended.then(() => {
+    reject(new Error('the program does not start'));
+  }, reject);
+});
+clearTimeout(killing);
+const { status } = await fetch(`http://127.0.0.1:${port}/ready`);
+assert.equal(status, 200);
 // The threads that make layers start as well.
 await sleep(1_000);
 program.kill('SIGTERM');

@@ -5,11 +5,13 @@ import { parseArgs } from 'node:util';
 import { run } from '../support/command.ts';
 import { composed, coldInstance } from './composed.ts';
 import { boundOf, type Figure, isReached, median, type Setting } from './figure.ts';
+import { crowd } from './crowd.ts';
 import { firstManifests } from './first-manifest.ts';
 import { neighbours } from './neighbours.ts';
 import { packing } from './packing.ts';
 import { wholePulls } from './pulls.ts';
 import { base, redirect, warmManifest } from './requests.ts';
+import { search } from './search.ts';
 import { start } from './start.ts';
 import { stolenSince } from './stolen.ts';
 import { upload } from './upload.ts';
@@ -28,6 +30,8 @@ const all = [
   ...wholePulls,
   upload,
   neighbours,
+  crowd,
+  search,
 ];
 
 const { options, names, runs } = askedFor(process.argv.slice(2));

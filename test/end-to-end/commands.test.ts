@@ -7,7 +7,7 @@ import { execa } from 'execa';
 import { digestOfBytes } from '../../functions/oci/digest.ts';
 import { fixturePackages } from '../support/nix.ts';
 import { projectFolder, type RegistryProcess, startRegistry } from '../support/registry-process.ts';
-import { request } from '../support/request.ts';
+import { request, requestHeld } from '../support/request.ts';
 
 /** The commands as a person runs them, beside two instances that serve from one folder. */
 
@@ -45,7 +45,7 @@ interface Manifest {
 
 /** Pulls as clients do: the tag, then its digest, then its blobs. Gives the first status that is not 200. */
 async function pull({ origin }: RegistryProcess, name: string): Promise<{ status: number; digest: string }> {
-  const { status, headers, body } = await request(origin, 'GET', `/v2/${name}/manifests/latest`);
+  const { status, headers, body } = await requestHeld(origin, 'GET', `/v2/${name}/manifests/latest`);
   const digest = headers['docker-content-digest'] ?? '';
   if (status !== 200) return { status, digest };
   const { config, layers } = JSON.parse(body.toString()) as Manifest;

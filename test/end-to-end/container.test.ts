@@ -14,7 +14,6 @@ import { type DockerEngine, startDockerEngine } from '../support/docker-engine.t
 import { projectFolder } from '../support/registry-process.ts';
 import { pull, request } from '../support/request.ts';
 import { type ServiceContainer, startContainer } from '../support/service-container.ts';
-import type { StartTime } from '../support/start-time.ts';
 
 /**
  * The image that `nix/Dockerfile` describes, on a Debian that is made here, run as Cloud Run runs it: the bucket, the
@@ -22,10 +21,6 @@ import type { StartTime } from '../support/start-time.ts';
  */
 
 const IMAGE = 'nixery-run:test';
-/** A cold start is a part of the 30 s that clients wait for headers. */
-const MAX_START_MS = 5_000;
-/** Processor time from the start to the first answer, against that of a server of Node alone. */
-const MAX_START_RATIO = 5;
 /** No cache can be reached here, and asking for one takes seconds each time. */
 const OFFLINE = { NIX_CONFIG: 'substitute = false' };
 
@@ -138,41 +133,11 @@ describe("the service's image", () => {
     const env = { STORAGE_PATH: '/tmp/store', NODE_DEBUG_NATIVE: 'COMPILE_CACHE' };
     await using container = await startContainer(engine, IMAGE, { env });
     const printed = await engine.docker('logs', container.id);
+    // Half of the time to start is compiling; npm run bench -- start has all of it.
     for (const name of ['index', 'compose-registry-[A-Z0-9]+']) {
       assert.match(printed, new RegExp(`code cache for ESM file:///app/functions/${name}\\.mjs was accepted`));
     }
     assert.doesNotMatch(printed, /code cache for \S+ file:\S+ was rejected/);
-  });
-
-  it('answers after little more work than Node itself needs', async (context) => {
-    const script = [
-      '--volume',
-      `${projectFolder}test:/test:ro`,
-      '--entrypoint=node',
-      IMAGE,
-      '/test/support/start-times.ts',
-    ];
-    const printed = await engine.docker(
-      ...['run', '--rm', '--read-only', '--network=none', '--tmpfs', '/tmp:size=64m', ...script, '5'],
-    );
-    const { ours, bare } = JSON.parse(printed) as Record<'ours' | 'bare', StartTime[]>;
-    const best = (of: StartTime[], key: keyof StartTime) => Math.round(Math.min(...of.map((one) => one[key])));
-    const [wall, bareWall] = [best(ours, 'wallMs'), best(bare, 'wallMs')];
-    const [processor, bareProcessor] = [best(ours, 'processorMs'), best(bare, 'processorMs')];
-    context.diagnostic(
-      `${wall} ms, Node alone ${bareWall} ms; of a processor ${processor} ms, Node alone ${bareProcessor} ms`,
-    );
-    // Other tests run beside this one. npm run bench -- start says how long it takes where nothing does.
-    assert.ok(processor < MAX_START_RATIO * bareProcessor, `${processor} ms, Node alone ${bareProcessor} ms`);
-  });
-
-  it('answers soon after its container starts', async (context) => {
-    await using bucket = await startBucket();
-    const env = { ...environmentOf(bucket), GCS_SIGNING_ACCOUNT: bucket.account };
-    await using container = await startContainer(engine, IMAGE, { env });
-    const startedInMs = Math.round(container.startedInMs);
-    context.diagnostic(`${startedInMs} ms`);
-    assert.ok(startedInMs < MAX_START_MS, `${startedInMs} ms`);
   });
 });
 
@@ -204,9 +169,7 @@ describe('the service in a container with an empty, small store', () => {
     assert.equal((await second.exec('ls', '-A', '/nix/store')).trim(), '');
     const reads = bucket.requests.filter(({ target }) => target.startsWith('/team-bucket/layers/'));
     assert.ok(reads.length > 0 && reads.every(({ target }) => target.includes('X-Goog-Signature=')));
-    const { exitCode, tookMs } = await second.stop();
-    assert.equal(exitCode, 0);
-    assert.ok(tookMs < 10_000, `${tookMs} ms`);
+    assert.equal(await second.stop(), 0);
   });
 
   it('refuses what needs more memory than there is, with the figures, and goes on', async () => {
@@ -295,8 +258,6 @@ describe('SIGTERM', () => {
       if (readBytes % 8 === 0) await sleep(1);
     }
     assert.equal(`sha256:${hash.digest('hex')}`, layer.digest);
-    const { exitCode, tookMs } = (await stopped) ?? { exitCode: -1, tookMs: 0 };
-    assert.equal(exitCode, 0);
-    assert.ok(tookMs > 1_000 && tookMs < 10_000, `${tookMs} ms`);
+    assert.equal(await stopped, 0);
   });
 });

@@ -6,7 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import { digestOfBytes } from '../../functions/oci/digest.ts';
 import { fixturePackages } from '../support/nix.ts';
 import { type RegistryProcess, startRegistry } from '../support/registry-process.ts';
-import { request } from '../support/request.ts';
+import { requestHeld } from '../support/request.ts';
 
 /** The endpoints of the pull protocol, over HTTP, with the real Nix and packages that a shell alone can build. */
 
@@ -26,7 +26,7 @@ after(async () => {
 });
 
 const ask = (method: string, path: string, headers: Record<string, string> = {}) =>
-  request(registry.origin, method, path, headers);
+  requestHeld(registry.origin, method, path, headers);
 
 interface Manifest {
   config: { digest: string; size: number };

@@ -10,7 +10,7 @@ import { type DockerEngine, startDockerEngine } from '../support/docker-engine.t
 import { copyAndCheck } from '../support/image-layout.ts';
 import { fixturePackages } from '../support/nix.ts';
 import { startRegistry } from '../support/registry-process.ts';
-import { request } from '../support/request.ts';
+import { request, requestHeld } from '../support/request.ts';
 
 /** Builds that take longer than clients wait, that fail, and that are cut short. */
 
@@ -52,9 +52,12 @@ describe('a build that takes longer than clients wait', () => {
     ]);
     const made = [...one.log, ...other.log].filter((entry) => entry['message'] === 'image made');
     assert.equal(made.length, 1, 'one instance built it, once');
-    const hops = new Set(proxy.requests.flatMap(({ path }) => /\?hop=\d/.exec(path)?.[0] ?? []));
-    assert.deepEqual([...hops].sort(), ['?hop=1', '?hop=2', '?hop=3']);
-    for (const { path, waitedMs } of proxy.requests) assert.ok(waitedMs < 25_000, `${path} took ${waitedMs} ms`);
+    // Each of the two is sent on before it gives up: none of its requests is held until the image is there but the last.
+    const asked = proxy.requests.filter(({ path }) => /\/manifests\/latest/.test(path));
+    for (const hop of ['?hop=1', '?hop=2']) {
+      const at = asked.filter(({ path }) => path.endsWith(hop));
+      assert.ok(at.length >= 2 && at.every(({ status }) => status === 307), JSON.stringify(asked));
+    }
   });
 
   it('is waited for at the last hop, however long it takes', async () => {
@@ -65,8 +68,10 @@ describe('a build that takes longer than clients wait', () => {
       engine.docker('pull', '--quiet', `${proxy.host}/sleeps.s30`),
     ]);
     const last = proxy.requests.filter(({ path }) => path.endsWith('?hop=9'));
-    assert.ok(last.length > 0 && last.every(({ status, waitedMs }) => status === 200 && waitedMs > 10_000));
-    assert.ok(proxy.requests.every(({ path, waitedMs }) => path.endsWith('?hop=9') || waitedMs < 3000));
+    assert.ok(last.length > 0 && last.every(({ status }) => status === 200), JSON.stringify(proxy.requests));
+    // Before that they were sent on, again and again.
+    const before = proxy.requests.filter(({ path }) => /\?hop=[1-8]$/.test(path));
+    assert.ok(before.length >= 2 * 8 && before.every(({ status }) => status === 307), JSON.stringify(before));
   });
 });
 
@@ -98,10 +103,7 @@ describe('SIGTERM', () => {
     const waiting = request(registry.origin, 'HEAD', '/v2/sleeps.s30/manifests/latest');
     await sleep(2500);
     assert.equal((await readdir(join(env.STORAGE_PATH, 'locks'))).length, 1);
-    const startedMs = Date.now();
-    const code = await registry.stop();
-    assert.ok(Date.now() - startedMs < 8500);
-    assert.equal(code, 0);
+    assert.equal(await registry.stop(), 0);
     const answer = await waiting;
     assert.equal(answer.status, 307);
     assert.equal(answer.headers['location'], '/v2/sleeps.s30/manifests/latest?hop=1');
@@ -110,7 +112,7 @@ describe('SIGTERM', () => {
 
   it('lets a running download end', async () => {
     const registry = await startRegistry(await environment());
-    const { body } = await request(registry.origin, 'GET', '/v2/random/manifests/latest');
+    const { body } = await requestHeld(registry.origin, 'GET', '/v2/random/manifests/latest');
     const { layers } = JSON.parse(body.toString()) as { layers: { digest: string; size: number }[] };
     const largest = layers.reduce((a, b) => (a.size > b.size ? a : b));
     assert.ok(largest.size > 20e6, 'more than the buffers of a connection hold');

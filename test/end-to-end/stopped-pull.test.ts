@@ -88,13 +88,12 @@ async function pullAndStop(registry: RegistryProcess, host: string, isUnderWay: 
   pulling.catch(() => undefined); // Met below.
   while (!isUnderWay() && !isOver) await sleep(2);
   if (isOver) assert.fail(`the pull was over before the signal: ${await pulling.catch(String)}`);
-  const startedMs = performance.now();
   const stopping = registry.stop();
   await sleep(200);
   await assert.rejects(request(registry.origin, 'GET', '/v2/'), 'it takes new connections');
   assert.match(await pulling, /large/);
+  // By itself, before anybody kills it.
   assert.equal(await stopping, 0);
-  assert.ok(performance.now() - startedMs < 10_000, `${performance.now() - startedMs} ms`);
   const size = await engine.docker('image', 'inspect', '--format', '{{.Size}}', `${host}/large`);
   assert.ok(Number(size) >= SIZE_BYTES, size);
   await engine.docker('image', 'rm', `${host}/large`);

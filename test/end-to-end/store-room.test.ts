@@ -6,7 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { run } from '../support/command.ts';
 import { type RegistryProcess, startRegistry } from '../support/registry-process.ts';
-import { pull, request } from '../support/request.ts';
+import { pull, requestHeld } from '../support/request.ts';
 
 /** Registries whose Nix store is a small file system in memory, as in the container. */
 
@@ -63,7 +63,7 @@ async function withSmallStore(work: (registry: RegistryProcess, volume: string) 
   }
 }
 
-const ask = ({ origin }: RegistryProcess, name: string) => request(origin, 'GET', `/v2/${name}/manifests/latest`);
+const ask = ({ origin }: RegistryProcess, name: string) => requestHeld(origin, 'GET', `/v2/${name}/manifests/latest`);
 const messageOf = (body: Buffer) =>
   (JSON.parse(body.toString()) as { errors: [{ message: string }] }).errors[0].message;
 const collections = ({ log }: RegistryProcess) => log.filter(({ message }) => message === 'store collected');

@@ -9,7 +9,7 @@ import { run } from '../support/command.ts';
 import { debianPackages } from '../support/debian.ts';
 import { type DockerEngine, startDockerEngine } from '../support/docker-engine.ts';
 import { type RegistryProcess, startRegistry } from '../support/registry-process.ts';
-import { request } from '../support/request.ts';
+import { requestHeld } from '../support/request.ts';
 
 /** Images whose layers are zstd. Docker 20.10 knows no zstd; its containerd does. */
 
@@ -31,7 +31,7 @@ const start = (env: Record<string, string>): Promise<RegistryProcess> =>
   startRegistry({ NIXERY_PKGS_PATH: debianPackages, STORAGE_PATH: scratch, ...env });
 
 async function layerTypes({ origin }: RegistryProcess): Promise<string[]> {
-  const { status, body } = await request(origin, 'GET', '/v2/shell/jq/manifests/latest');
+  const { status, body } = await requestHeld(origin, 'GET', '/v2/shell/jq/manifests/latest');
   assert.equal(status, 200);
   return (JSON.parse(body.toString()) as { layers: { mediaType: string }[] }).layers.map(({ mediaType }) => mediaType);
 }

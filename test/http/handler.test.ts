@@ -264,10 +264,8 @@ describe('what is no request', () => {
     });
   }
 
-  it('is closed when it does not come in ten seconds', async () => {
-    const startedMs = performance.now();
+  it('is closed when it does not come: 408', async () => {
     const answer = await rawRequest(server.port, 'GET /v2/ HTTP/1.1\r\nHost: ');
     assert.equal(answer.status, 408);
-    assert.ok(performance.now() - startedMs < 13_000);
   });
 });

@@ -4,6 +4,7 @@ import { nodeAt } from '../../functions/layer/root-node.ts';
 import { rootTar } from '../../functions/layer/root-layer.ts';
 import { rootTree } from '../../functions/layer/root-tree.ts';
 import { type Files, link, listArchive, program, storePath, treeOf } from './fixture.ts';
+import { comesToAnEnd } from '../support/end.ts';
 
 const asked = (name: string, files: Files, priority = 5) => ({ path: storePath(name), tree: treeOf(files), priority });
 const propagated = (name: string, files: Files) => ({ path: storePath(name), tree: treeOf(files) });
@@ -212,8 +213,8 @@ describe("an image's root", () => {
     assert.equal(listed.find(({ name }) => name === 'etc/passwd')?.mode, 0o644);
   });
 
-  it('merges 150 packages with 20,000 files in well under a second', () => {
-    const others = Array.from({ length: 150 }, (_, index) =>
+  it('merges 1,500 packages with 200,000 files in steps in proportion to them', () => {
+    const others = Array.from({ length: 1_500 }, (_, index) =>
       propagated(`p-${index}`, {
         lib: {
           'x86_64-linux-gnu': Object.fromEntries(Array.from({ length: 100 }, (_, n) => [`lib-${index}-${n}.so`, ''])),
@@ -221,10 +222,7 @@ describe("an image's root", () => {
         share: { doc: { [`p-${index}`]: Object.fromEntries(Array.from({ length: 35 }, (_, n) => [`f-${n}`, ''])) } },
       }),
     );
-    const start = performance.now();
-    const { root } = rootTree({ requested: [], propagated: others });
-    const tookMs = performance.now() - start;
+    const { root } = comesToAnEnd(() => rootTree({ requested: [], propagated: others }));
     assert.equal(nodeAt(root, 'share/doc/p-7')?.kind, 'symlink');
-    assert.ok(tookMs < 1_000, `${tookMs} ms`);
   });
 });

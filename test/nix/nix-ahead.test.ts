@@ -5,14 +5,16 @@ import {
   constants,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   openSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { afterEach, describe, it } from 'node:test';
+import { after, afterEach, describe, it } from 'node:test';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Nix, NixCall, ResolveRequest } from '../../functions/nix/nix.ts';
@@ -43,9 +45,12 @@ function waiting(): number[] {
     });
 }
 
-const folders = () => readdirSync(tmpdir()).filter((name) => name.startsWith('nixery-ahead-'));
-const foldersBefore = new Set(folders());
-const ownFolders = () => folders().filter((name) => !foldersBefore.has(name));
+// A folder of its own for what is made there: other servers, and other runs of these tests, have theirs in the machine's.
+process.env['TMPDIR'] = mkdtempSync(join(tmpdir(), 'nix-ahead-test-'));
+after(() => {
+  rmSync(tmpdir(), { recursive: true });
+});
+const ownFolders = () => readdirSync(tmpdir()).filter((name) => name.startsWith('nixery-ahead-'));
 
 /** Waits until something is so: at most a minute, since what Nix does has little right to a busy processor. */
 async function until(condition: () => boolean): Promise<void> {
@@ -177,12 +182,13 @@ describe('an evaluation that was begun before anybody asks', () => {
   });
 
   it('comes to wait in as much time as an evaluation may take, or not at all', async () => {
-    const ahead = start(nix, 1_000);
-    ahead.begin({ ...ofSource('counts'), source: hostile });
+    start(nix, 1_000).begin({ ...ofSource('counts'), source: hostile });
     await until(() => warnings.length === 1 && waiting().length === 0);
+    // One that waits may do so for longer than an evaluation takes on a busy machine.
+    const ahead = start(nix, 10_000);
     ahead.begin(ofSource('greet'));
     await until(() => waiting().length === 1);
-    await sleep(1_200);
+    await sleep(10_500);
     await resolved(ahead, ofSource('greet'));
     assert.equal(warnings.length, 1);
   });
@@ -289,13 +295,21 @@ describe('an evaluation that was begun before anybody asks', () => {
   });
 
   it('lets another be begun at once, however long the one before takes to end', async () => {
-    const ahead = start();
+    // One that takes as long as it can: until it is killed, seconds after it was asked to end.
+    const folder = mkdtempSync(join(tmpdir(), 'slow-to-end-'));
+    const real = execFileSync('sh', ['-c', 'command -v nix-instantiate'], { encoding: 'utf8' }).trim();
+    const script = `#!/bin/sh
+      case "$*" in *fixtures/hostile*) trap '' TERM; touch '${folder}/there'; while :; do sleep 1; done ;; esac
+      exec '${real}' "$@"`;
+    writeFileSync(join(folder, 'nix-instantiate'), script, { mode: 0o755 });
+    const path = `${folder}:${nix.environment['PATH'] ?? ''}`;
+    const ahead = start({ ...nix, environment: { ...nix.environment, PATH: path } });
     ahead.begin({ ...ofSource('counts'), source: hostile });
-    await until(() => waiting().length === 1);
+    await until(() => existsSync(join(folder, 'there')));
     ahead.begin(ofSource('greet'));
-    const startedMs = performance.now();
+    // Both are there, so that the one was begun before the other had ended.
+    await until(() => waiting().length === 2);
     await resolved(ahead, ofSource('greet'));
-    assert.ok(performance.now() - startedMs < 4_000, `${performance.now() - startedMs} ms`);
   });
 
   it('is done without where the names cannot be written', async () => {

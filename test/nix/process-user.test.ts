@@ -63,7 +63,6 @@ describe('a process that runs as another user', { skip }, () => {
   });
 
   it('is ended by a timeout, with what it started', async () => {
-    const startedMs = performance.now();
     const seconds = `87654.${process.pid}`;
     const sleepers = () => commandLines().filter((words) => words.includes(seconds) && words.includes('sleep'));
     const running = run('sh', ['-c', `sleep ${seconds} & wait`], { env, user, timeoutMs: 1_000 });
@@ -71,7 +70,6 @@ describe('a process that runs as another user', { skip }, () => {
     const look = setInterval(() => (seen = Math.max(seen, sleepers().length)), 50);
     await assert.rejects(running, (error) => error instanceof ProcessError && error.failure === 'timeout');
     clearInterval(look);
-    assert.ok(performance.now() - startedMs < 6_000);
     assert.equal(seen, 1);
     assert.equal(sleepers().length, 0);
   });

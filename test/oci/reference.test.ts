@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { parseReference, parseRepositoryName, parseTag } from '../../functions/oci/reference.ts';
+import { comesToAnEnd } from '../support/end.ts';
 
 const DIGEST = `sha256:${'0123456789abcdef'.repeat(4)}`;
 
@@ -74,12 +75,13 @@ describe('a repository name', () => {
     );
   });
 
-  it('is refused in no time, however long it is', () => {
-    const startedMs = performance.now();
+  it('is refused, however long it is', () => {
     for (const hard of [`${'a-'.repeat(100_000)}!`, `${'a'.repeat(254)}!`, '-'.repeat(200), `a${'-'.repeat(200)}!`]) {
-      assert.equal(parseRepositoryName(hard), undefined);
+      assert.equal(
+        comesToAnEnd(() => parseRepositoryName(hard)),
+        undefined,
+      );
     }
-    assert.ok(performance.now() - startedMs < 500);
   });
 });
 

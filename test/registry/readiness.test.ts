@@ -65,17 +65,15 @@ describe('readiness', () => {
     const world = worldWith(
       (_key, { signal } = {}) =>
         new Promise((_resolve, reject) => {
-          // What keeps a test alive: the timeout's own timer does not.
-          const held = setTimeout(() => undefined, 5_000);
+          // What keeps a test alive: the timeout's own timer does not. Nothing but the signal ends this.
+          const held = setInterval(() => undefined, 1_000);
           signal?.addEventListener('abort', () => {
-            clearTimeout(held);
+            clearInterval(held);
             reject(signal.reason as Error);
           });
         }),
     );
-    const startedMs = performance.now();
     assert.deepEqual(await kindsOf(world), ['store-unreachable']);
-    assert.ok(performance.now() - startedMs < 1_000);
   });
 
   it('is over once the process has been told to stop', async () => {

@@ -15,6 +15,9 @@ export interface PageLook {
   readonly javaScriptEnabled?: boolean;
 }
 
+/** A first search lists all packages of a set, behind all else that the machine does. */
+const WAIT_MS = 240_000;
+
 export async function startBrowser(): Promise<TestBrowser> {
   // As root Chromium does not start in its sandbox.
   const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] });
@@ -29,6 +32,8 @@ export async function startBrowser(): Promise<TestBrowser> {
         // So that a test's own script can run in the page; the policy itself stays.
         bypassCSP: false,
       });
+      // Whatever a busy machine takes: what is not there then does not come.
+      context.setDefaultTimeout(WAIT_MS);
       const page = await context.newPage();
       page.on('console', (message) => {
         // Of a page that is not there, Chromium says so.

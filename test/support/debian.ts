@@ -5,27 +5,6 @@ import { projectFolder } from './registry-process.ts';
 /** The folder of Debian package sets that was prepared before the tests. */
 export const debianPackages = join(process.env['NIXERY_DATA_DIR'] ?? join(projectFolder, '.data'), 'debian');
 
-export interface LockedPackage {
-  readonly name: string;
-  /** Where its `.deb` is. */
-  readonly url: string;
-}
-
-/** All packages of the newest set, sorted by name. */
-export function lockedPackages(): LockedPackage[] {
-  const folder = join(debianPackages, 'latest', 'lock', 'amd64');
-  const json = (file: string) => JSON.parse(readFileSync(join(folder, file), 'utf8')) as unknown;
-  const { repositories } = json('lock.json') as { repositories: string[] };
-  const packages: LockedPackage[] = [];
-  for (const shard of readdirSync(join(folder, 'shards'))) {
-    const entries = json(join('shards', shard)) as { name: string; repository: number; file: string }[];
-    for (const { name, repository, file } of entries) {
-      packages.push({ name, url: `${repositories[repository] ?? ''}${file}` });
-    }
-  }
-  return packages.sort((a, b) => (a.name < b.name ? -1 : 1));
-}
-
 /** The items in an order that the seed decides (Fisher and Yates, with the mulberry32 generator). */
 export function shuffled<T>(items: readonly T[], seed: number): T[] {
   let state = seed >>> 0;

@@ -59,7 +59,7 @@ export async function ratesBeside(origin: string, path: string, hostile: string)
   return { rates: rates satisfies NeighbourRates, answering };
 }
 
-export async function pullsPerSecond(origin: string, path: string, windowMs: number): Promise<number> {
+async function pullsPerSecond(origin: string, path: string, windowMs: number): Promise<number> {
   const startMs = performance.now();
   let count = 0;
   const pull = async (): Promise<void> => {
@@ -72,8 +72,15 @@ export async function pullsPerSecond(origin: string, path: string, windowMs: num
   return (count * 1000) / (performance.now() - startMs);
 }
 
+/** How nice all is that runs below the registries that this process has started (getpriority(2)). */
+export function nicenessBelowRegistries(): readonly number[] {
+  const all = processes();
+  const below = new Set(builders(new Set()));
+  return all.flatMap(({ pid, niceness }) => (below.has(pid) ? [niceness] : []));
+}
+
 /** What runs below the registries that this process has started, but for what it has started itself. */
-function builders(before: ReadonlySet<number>, spinning: ChildProcess): number[] {
+function builders(before: ReadonlySet<number>, spinning?: ChildProcess): number[] {
   const all = processes();
   const mine = new Set(all.filter(({ parent }) => parent === process.pid).map(({ pid }) => pid));
   const below = new Set<number>();
@@ -81,16 +88,18 @@ function builders(before: ReadonlySet<number>, spinning: ChildProcess): number[]
     grown = below.size;
     for (const { pid, parent } of all) if ((mine.has(parent) || below.has(parent)) && !before.has(pid)) below.add(pid);
   }
-  below.delete(spinning.pid ?? 0);
+  below.delete(spinning?.pid ?? 0);
   return [...below];
 }
 
-function processes(): { readonly pid: number; readonly parent: number }[] {
+function processes(): { readonly pid: number; readonly parent: number; readonly niceness: number }[] {
   return readdirSync('/proc').flatMap((name) => {
     if (!/^\d+$/.test(name)) return [];
     try {
       const stat = readFileSync(`/proc/${name}/stat`, 'latin1');
-      return [{ pid: Number(name), parent: Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) }];
+      // proc(5): fields 4 and 19, behind the name.
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      return [{ pid: Number(name), parent: Number(fields[1]), niceness: Number(fields[16]) }];
     } catch {
       return []; // It has ended since.
     }

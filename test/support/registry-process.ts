@@ -40,7 +40,6 @@ export async function startRegistry(
   env: Readonly<Record<string, string>>,
   { nixFolder }: { nixFolder?: string } = {},
 ): Promise<RegistryProcess> {
-  const port = await freePort();
   const framework = `${projectFolder}node_modules/@google-cloud/functions-framework/build/src/main.js`;
   // As nix/start.sh does.
   const flags = nodeFlags(`${projectFolder}nix/node-flags`);
@@ -61,7 +60,8 @@ export async function startRegistry(
       GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1',
       NODE_COMPILE_CACHE: join(process.env['NIXERY_DATA_DIR'] ?? join(projectFolder, '.data'), 'compile-cache'),
       NIX_CONFIG,
-      PORT: String(port),
+      // One that the kernel chooses while it is taken: a port that was free before may not be so any more.
+      PORT: '0',
       ...env,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -72,7 +72,7 @@ export async function startRegistry(
   child.stderr.on('data', (chunk: Buffer) => (printed += chunk.toString()));
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (all += chunk.toString()));
   const lines = createInterface(child.stdout);
-  const ready = new Promise<void>((resolve, reject) => {
+  const ready = new Promise<number>((resolve, reject) => {
     lines.on('line', (line) => {
       if (!line.startsWith('{')) {
         printed += `${line}\n`;
@@ -80,14 +80,13 @@ export async function startRegistry(
       }
       const entry = JSON.parse(line) as Record<string, unknown>;
       log.push(entry);
-      if (entry['message'] === 'ready') resolve();
+      if (entry['message'] === 'ready') resolve(Number(entry['port']));
     });
     child.once('exit', (code) => {
       reject(new Error(`the registry ended with ${String(code)}: ${printed}`));
     });
   });
-  await ready;
-  const host = `127.0.0.1:${port}`;
+  const host = `127.0.0.1:${await ready}`;
   return {
     host,
     pid: child.pid ?? 0,

@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DockerEngine } from './docker-engine.ts';
-import { freePort } from './registry-process.ts';
 import { request } from './request.ts';
 
 /** The service in a container, as Cloud Run runs it. */
@@ -10,14 +8,12 @@ export interface ServiceContainer extends AsyncDisposable {
   readonly id: string;
   readonly host: string;
   readonly origin: string;
-  /** From the start of its first process to its first answer on `/v2/`. */
-  readonly startedInMs: number;
   /** What it has logged, one object a line. */
   log(): Promise<Record<string, unknown>[]>;
   /** Runs a command in it. */
   exec(...command: readonly string[]): Promise<string>;
-  /** Ends it with SIGTERM. */
-  stop(): Promise<{ readonly exitCode: number; readonly tookMs: number }>;
+  /** Ends it with SIGTERM and gives its exit code: 0 where it ends by itself, as it has to. */
+  stop(): Promise<number>;
   kill(): Promise<void>;
 }
 
@@ -35,16 +31,9 @@ export async function startContainer(
   image: string,
   { env, mounts = {}, storeMib = 700 }: ContainerOptions,
 ): Promise<ServiceContainer> {
-  const port = await freePort();
-  const variables = Object.entries({ ...env, PORT: String(port) }).flatMap(([name, value]) => [
-    '--env',
-    `${name}=${value}`,
-  ]);
+  // One that is free in the machine's network, which is the container's own as well.
+  const variables = Object.entries({ ...env, PORT: '0' }).flatMap(([name, value]) => ['--env', `${name}=${value}`]);
   const volumes = Object.entries(mounts).flatMap(([here, there]) => ['--volume', `${here}:${there}:ro`]);
-  const host = `127.0.0.1:${port}`;
-  const origin = `http://${host}`;
-  const given = new AbortController();
-  const answered = firstAnswer(origin, given.signal);
   const id = await engine
     .docker(
       ...['run', '--detach', '--read-only', '--network=host', '--memory=1g', '--memory-swap=1g'],
@@ -56,13 +45,25 @@ export async function startContainer(
     )
     .then((printed) => printed.trim().split('\n').at(-1) ?? '');
   const logs = () => engine.docker('logs', id);
+  const log = async () => {
+    const lines = (await logs()).split('\n').filter((line) => line.startsWith('{'));
+    return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+  };
+  let isOver = false;
   const ended = engine.docker('wait', id).then(async () => {
-    given.abort();
+    isOver = true;
     throw new Error(`the container ended:\n${await logs()}`);
   });
   ended.catch(() => undefined); // Met below while it starts; afterwards it ends when it should.
-  const startedMs = await startTimeMs(await engine.docker('inspect', '--format', '{{.State.Pid}}', id));
-  const answeredMs = await Promise.race([answered, ended]);
+  const listening = async (): Promise<unknown> => {
+    for (;;) {
+      const ready = (await log()).find(({ message }) => message === 'ready');
+      if (ready !== undefined || isOver) return ready?.['port'];
+      await sleep(50);
+    }
+  };
+  const host = `127.0.0.1:${String(await Promise.race([listening(), ended]))}`;
+  const origin = `http://${host}`;
   for (;;) {
     const { status, body } = await request(origin, 'GET', '/ready');
     if (status === 200) break;
@@ -72,19 +73,13 @@ export async function startContainer(
 
   return {
     id,
-    startedInMs: answeredMs - startedMs,
     host,
     origin,
-    async log() {
-      const lines = (await logs()).split('\n').filter((line) => line.startsWith('{'));
-      return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
-    },
+    log,
     exec: (...command) => engine.docker('exec', id, ...command),
     async stop() {
-      const startedMs = performance.now();
       await engine.docker('kill', '--signal=TERM', id);
-      const exitCode = Number(await engine.docker('wait', id));
-      return { exitCode, tookMs: performance.now() - startedMs };
+      return Number(await engine.docker('wait', id));
     },
     async kill() {
       await engine.docker('rm', '--force', id);
@@ -93,28 +88,4 @@ export async function startContainer(
       await engine.docker('rm', '--force', id);
     },
   };
-}
-
-/** Milliseconds since this machine was started. */
-async function uptimeMs(): Promise<number> {
-  return Number((await readFile('/proc/uptime', 'utf8')).split(' ')[0]) * 1000;
-}
-
-/** When a process was started, in milliseconds since this machine was (proc(5): field 22, in hundredths of a second). */
-async function startTimeMs(pid: string): Promise<number> {
-  const stat = await readFile(`/proc/${pid.trim()}/stat`, 'utf8');
-  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]) * 10;
-}
-
-/** When `/v2/` was first answered, in milliseconds since this machine was started. */
-async function firstAnswer(origin: string, signal: AbortSignal): Promise<number> {
-  for (;;) {
-    signal.throwIfAborted();
-    const isThere = await request(origin, 'GET', '/v2/').then(
-      ({ status }) => status === 200,
-      () => false, // Nobody listens yet.
-    );
-    if (isThere) return uptimeMs();
-    await sleep(3);
-  }
 }
