@@ -13,6 +13,8 @@ my $place = '/nix-support/usr';
 # What of Debian's /usr a program may look for.
 my @folders = qw(bin games include lib libexec sbin share);
 
+my $command = qr{^/(?:s?bin|games)/};
+
 # How programs ask where they are: Linux' way, and those of scripts.
 my $asks_in_script = qr{/proc/self/exe|\breadlink\b|\brealpath\b|\bRealBin\b|\bBASH_SOURCE\b|\b__FILE__\b|\b__dir__\b};
 
@@ -43,9 +45,10 @@ sub move {
 sub seeks {
     my ($out, $path, $store) = @_;
     my $file = "$out$path";
-    my $elf = Elf::parse($file) or return $path =~ m{^/(?:s?bin|games)/} && holds($file, $asks_in_script);
+    my $elf = Elf::parse($file) or return $path =~ $command && holds($file, $asks_in_script);
     return 1 if holds($file, qr{/proc/self/exe});
-    return scalar grep { asks($_, $store) } libraries($elf);
+    # What is no command is one of many in its folder, each of which is linked beside it: git-remote-http among 170.
+    return $path =~ $command && grep { asks($_, $store) } libraries($elf);
 }
 
 sub asks {
