@@ -18,7 +18,7 @@ export interface UnpublishedImage {
   /** See `ImageMaker.keyOf`. */
   readonly key: string;
   readonly request: ImageRequest;
-  readonly source: Pick<PackageSource, 'description'>;
+  readonly source: Pick<PackageSource, 'origin'>;
   readonly revision: string;
   /** From the bottom to the top; in the store already. */
   readonly layers: readonly ImageLayer[];
@@ -62,7 +62,7 @@ export function imagePublisher(
       labels: {
         'org.opencontainers.image.title': request.attributes.join('/'),
         'org.opencontainers.image.revision': revision,
-        'org.opencontainers.image.source': source.description,
+        ...(source.origin !== undefined && { 'org.opencontainers.image.source': source.origin }),
       },
     });
     const configDigest = digestOfBytes(config);

@@ -23,6 +23,7 @@ export function gitSource(address: string, options: SourceOptions): PackageSourc
   const remote = gitRemote(login, { references: ['heads/*', 'tags/*'] }, options);
   return {
     description: url,
+    origin: publicOrigin(url),
     isLocal: false,
     isFixed: true,
     identity: { kind: 'git', url },
@@ -73,6 +74,8 @@ export function channelSource(
   const remote = gitRemote(login, scope, options);
   return {
     description: `nixpkgs (${channel})`,
+    // Not its channel: several lead to one commit.
+    origin: publicOrigin(login.url),
     isLocal: false,
     isFixed: true,
     identity: { kind: 'nixpkgs', repository: login.url },
@@ -139,4 +142,10 @@ async function findCommit(
   if (only === undefined) return { kind: 'unknown', message: `commit ${shown} that a branch or a tag leads to` };
   if (others.length > 0) return { kind: 'unknown', message: `single commit ${shown}: ${others.length + 1} begin so` };
   return { kind: 'pinned', revision: only };
+}
+
+/** A URL that leads to another machine, without a user; undefined for a folder of this one. */
+function publicOrigin(url: string): string | undefined {
+  const [, scheme = '', rest = ''] = /^([a-z][a-z0-9+.-]*):\/\/(?:[^/@]*@)?(.+)$/i.exec(url) ?? [];
+  return scheme === '' || /^(git\+)?file$/i.test(scheme) ? undefined : `${scheme}://${rest}`;
 }

@@ -14,6 +14,11 @@ export type Pin =
 export interface PackageSource {
   /** For people: logs, labels and messages. Without credentials. */
   readonly description: string;
+  /**
+   * Where everybody finds it, for the label of images: a URL without user and password. Absent for what lies on this machine,
+   * which nobody else finds there and whose path is nothing of an image.
+   */
+  readonly origin?: string | undefined;
   /** Looking a reference up costs no network: it is done at every pull. */
   readonly isLocal: boolean;
   /** What lies at a revision can never be something else, so that it may be read before it is asked for. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -35,6 +35,12 @@ async function digestFrom(origin: string, name: string): Promise<string> {
   return headers['docker-content-digest'] ?? '';
 }
 
+async function configOf(origin: string, name: string): Promise<{ manifest: string; config: string }> {
+  const manifest = (await pull(origin, `/v2/${name}/manifests/latest`)).body.toString();
+  const { digest } = (JSON.parse(manifest) as { config: { digest: string } }).config;
+  return { manifest, config: (await request(origin, 'GET', `/v2/${name}/blobs/${digest}`)).body.toString() };
+}
+
 describe('two machines', () => {
   it('give the same digests for one package set', async () => {
     const here = { NIXERY_PKGS_PATH: debianPackages, STORAGE_PATH: await folder() };
@@ -45,6 +51,39 @@ describe('two machines', () => {
       assert.equal(await digestFrom(one.origin, name), await digestFrom(other.origin, name), name);
     }
     assert.equal(await digestFrom(one.origin, 'git/shell'), await digestFrom(other.origin, 'shell/git/git'));
+  });
+
+  it('give the same digests in other folders, for other users, and with other umasks, languages and time zones', async () => {
+    const home = await folder();
+    const copy = join(home, 'other name');
+    await cp(fixturePackages, copy, { recursive: true });
+    const nobody = 65_534;
+    const [own, nixFolder] = [join(home, 'own'), await folder()];
+    await mkdir(own);
+    await run('chown', ['-R', String(nobody), own, nixFolder]);
+    await Promise.all([scratch, home, copy].map((path) => chmod(path, 0o755)));
+    const settings = { NIXERY_COMPRESSION: 'zlib', TZ: 'UTC', LANG: 'C' };
+    await using one = await startRegistry({
+      ...settings,
+      NIXERY_PKGS_PATH: fixturePackages,
+      STORAGE_PATH: await folder(),
+    });
+    await using other = await startRegistry(
+      {
+        ...{ ...settings, TZ: 'Asia/Kathmandu', LANG: 'tr_TR.UTF-8', LC_ALL: 'tr_TR.UTF-8', HOME: own },
+        ...{ NIXERY_PKGS_PATH: copy, STORAGE_PATH: join(own, 'store'), NODE_COMPILE_CACHE: join(own, 'cache') },
+      },
+      { nixFolder, uid: nobody, umask: '077' },
+    );
+    for (const name of ['greet', 'lib/capital', 'wrapper/more', 'round/around', 'several', 'nested.deep/9lives']) {
+      assert.equal(await digestFrom(other.origin, name), await digestFrom(one.origin, name), name);
+    }
+    const { manifest, config } = await configOf(one.origin, 'greet');
+    for (const text of [manifest, config]) assert.doesNotMatch(text, /fixtures|\/tmp|\/root|localhost|127\.0/);
+    assert.deepEqual(Object.keys((JSON.parse(config) as { config: { Labels: object } }).config.Labels), [
+      'org.opencontainers.image.revision',
+      'org.opencontainers.image.title',
+    ]);
   });
 
   it('may share a folder: what one has made, the other serves', async () => {

@@ -34,11 +34,12 @@ export const NIX_CONFIG = ['build-users-group =', 'sandbox = false', 'substitute
  *
  * @param env its configuration; of this process's variables only PATH and HOME are passed on
  * @param nixFolder stands in for `/nix` in the process's own mount namespace, as if it were another machine (root only)
+ * @param uid who it runs as there, with a group of the same number @param umask in octal
  * @throws Error with what it printed, when it ends instead
  */
 export async function startRegistry(
   env: Readonly<Record<string, string>>,
-  { nixFolder }: { nixFolder?: string } = {},
+  { nixFolder, uid, umask = '022' }: { nixFolder?: string; uid?: number; umask?: string } = {},
 ): Promise<RegistryProcess> {
   const framework = `${projectFolder}node_modules/@google-cloud/functions-framework/build/src/main.js`;
   // As nix/start.sh does.
@@ -47,7 +48,11 @@ export async function startRegistry(
   const [command, ...args] =
     nixFolder === undefined
       ? program
-      : ['unshare', '--mount', 'sh', '-ec', `mount --bind '${nixFolder}' /nix; exec "$@"`, 'sh', ...program];
+      : [
+          ...['unshare', '--mount', 'sh', '-ec', `umask ${umask}; mount --bind '${nixFolder}' /nix; exec "$@"`, 'sh'],
+          ...(uid === undefined ? [] : ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups']),
+          ...program,
+        ];
   if (command === undefined) throw new Error('nothing to run');
   const child = spawn(command, args, {
     cwd: projectFolder,
