@@ -69,8 +69,8 @@ export function askNix(world: {
     await query.source.confirm(query.revision, { signal: call.signal });
 
     // Nothing is built for an image that cannot be made.
-    const optional = new Set(query.always);
-    const complete = resolutions.every(({ kind, attribute }) => kind === 'found' || optional.has(attribute));
+    const asked = new Set(query.attributes);
+    const complete = resolutions.every(({ kind, attribute }) => kind === 'found' || !asked.has(attribute));
     const found = complete ? resolutions.filter((one) => one.kind === 'found') : [];
     const described = new Map(
       (await describePackages(nix, found, closures, remembered, call)).map((record) => [record.attribute, record]),

@@ -1,12 +1,12 @@
+import { existsSync } from 'node:fs';
 import { type ClosureQuery, closureOf } from '../nix/closure.ts';
 import type { Nix, NixCall } from '../nix/nix.ts';
 import { realise } from '../nix/realise.ts';
 import type { FoundPackage } from '../nix/resolve.ts';
-import { StorePathMissingError } from '../layer/tree.ts';
+import { StorePathMissingError, UnfitForImageError } from '../layer/tree.ts';
 import type { ClosurePath } from '../nix/store-path.ts';
 import { listOutputs, type ReadTrees } from './package-listing.ts';
 import { type PackageRecord, packageRecord } from './package-record.ts';
-import { reachable } from './reachable.ts';
 import type { RememberedTrees } from './remembered-trees.ts';
 
 export type FindCall = NixCall & {
@@ -29,7 +29,7 @@ export type FindCall = NixCall & {
  *
  * @param query opened while the packages were evaluated; it is asked once
  * @param remembered trees that need not be read again; gets those that are read
- * @throws what `realise` and `closureOf` throw
+ * @throws what `realise`, `closureOf` and `listOutputs` throw; UnfitForImageError when something else was built
  */
 export async function describePackages(
   nix: Nix,
@@ -44,8 +44,12 @@ export async function describePackages(
   async function built(): Promise<readonly ClosurePath[]> {
     await realise(nix, outputs, call);
     const closure = await closureOf(nix, paths, call);
-    if (closure === undefined) throw new Error(`Nix built ${paths.join(', ')} and does not have it`);
-    return closure;
+    if (closure !== undefined) return closure;
+    const absent = paths.find((path) => !existsSync(path)) ?? paths.join(', ');
+    throw new UnfitForImageError(
+      absent,
+      'is not there after it was built: its package makes something else than it says',
+    );
   }
   const here = await query.closureOf(paths);
   if (here === undefined && call.builds === false) return [];
@@ -53,16 +57,15 @@ export async function describePackages(
   let trees = remembered.of(closure);
   // Reading takes this thread for a while: others begin to pack before.
   await call.whenClosure?.(closure, trees);
-  const listings = await listOutputs(found, trees, call).catch(async (error: unknown) => {
+  const listings = await listOutputs(found, closure, trees, call).catch(async (error: unknown) => {
     if (!(error instanceof StorePathMissingError) || call.builds === false) throw error;
     // Somebody has collected it since.
     closure = await built();
     trees = remembered.of(closure);
-    return listOutputs(found, trees, call);
+    return listOutputs(found, closure, trees, call);
   });
   remembered.add(closure, trees);
-  const byPath = new Map(closure.map((one) => [one.path, one]));
-  return listings.map(({ one, own, propagated, trees }) =>
+  return listings.map(({ one, own, propagated, trees, closure }) =>
     packageRecord({
       attribute: one.attribute,
       attributePath: one.attributePath,
@@ -73,7 +76,7 @@ export async function describePackages(
       outputs: own,
       propagated,
       trees,
-      closure: reachable(own, byPath),
+      closure,
     }),
   );
 }

@@ -1,3 +1,4 @@
+import { UnfitForImageError } from '../layer/tree.ts';
 import { ProcessError } from '../nix/process.ts';
 import { BuildFailedError } from '../nix/realise.ts';
 import { StoreFullError } from '../nix/store-room.ts';
@@ -8,7 +9,8 @@ import { PackageDeniedError } from './package-policy.ts';
 const RETRY_AFTER_SECONDS = 10;
 
 /**
- * What went wrong, when it is the image's own fault: its build fails or takes too long, or it is not to be had.
+ * What went wrong, when it is the image's own fault: its build fails or takes too long, what was built fits in no image, or
+ * it is not to be had.
  *
  * @returns undefined for a fault of this program or its machine
  */
@@ -20,6 +22,7 @@ export function explainFailure(error: unknown, deadline: AbortSignal, timeoutMs:
       ? { kind: 'build-failed', message, logTail: [] }
       : { kind: 'busy', message, retryAfterSeconds: RETRY_AFTER_SECONDS };
   }
+  if (error instanceof UnfitForImageError) return { kind: 'build-failed', message: error.message, logTail: [] };
   if (error instanceof BuildFailedError) {
     return { kind: 'build-failed', message: error.message, logTail: error.logTail };
   }

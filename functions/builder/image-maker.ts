@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { type Compressor, compressorIdentity } from '../layer/compressor.ts';
-import { defaultCommand } from '../layer/default-command.ts';
+import { defaultCommand, programsIn } from '../layer/default-command.ts';
 import { environmentOf } from '../layer/environment.ts';
 import { createLayerMaker, type LayerStats } from '../layer/image-layers.ts';
 import type { PackedAhead } from '../layer/layer-members.ts';
@@ -181,7 +181,7 @@ export function imageMaker(into: {
       requested.map(({ record }) => ({
         name: nameWithoutVersion(record.name, record.packageVersion),
         mainProgram: record.mainProgram ?? undefined,
-        trees: record.outputs.flatMap((path) => record.trees[path] ?? []),
+        programs: programsIn(record.outputs, record.trees),
       })),
       root(),
     );

@@ -8,7 +8,10 @@ import { objectKey } from '../storage/object-key.ts';
 import { keyHash } from '../storage/record.ts';
 
 /** Version of the record and of its key. A change makes every package be looked up anew. */
-const FORMAT = 1;
+const FORMAT = 2;
+
+/** Versions that a store may hold: 1 listed outputs and what they propagate alone. It lies under other keys. */
+const formatSchema = z.union([z.literal(FORMAT), z.literal(1)]);
 
 const closurePathSchema: z.ZodType<ClosurePath> = z.object({
   path: storePathSchema,
@@ -20,7 +23,7 @@ const closurePathSchema: z.ZodType<ClosurePath> = z.object({
 /** What is known of an attribute at a revision, so that an image with it can be composed without Nix. */
 export const packageRecordSchema = z.discriminatedUnion('kind', [
   z.object({
-    version: z.literal(FORMAT),
+    version: formatSchema,
     kind: z.literal('package'),
     attribute: z.string(),
     /** How the package set spells it. */
@@ -33,13 +36,13 @@ export const packageRecordSchema = z.discriminatedUnion('kind', [
     outputs: z.array(storePathSchema).min(1),
     /** What the outputs want beside them, nearest first. */
     propagated: z.array(storePathSchema),
-    /** What lies in the outputs and in what they propagate. */
+    /** What lies in the outputs, in what they propagate, and in the store paths to whose directories links lead from there. */
     trees: z.record(storePathSchema, treeSchema),
     closure: z.array(closurePathSchema).min(1),
   }),
   /** What was evaluated and not built, since it is not to be had from here: what it is called decides that. */
   z.object({
-    version: z.literal(FORMAT),
+    version: formatSchema,
     kind: z.literal('named'),
     attribute: z.string(),
     attributePath: z.string(),
@@ -47,13 +50,13 @@ export const packageRecordSchema = z.discriminatedUnion('kind', [
     packageVersion: z.string().nullable(),
   }),
   z.object({
-    version: z.literal(FORMAT),
+    version: formatSchema,
     kind: z.literal('not-found'),
     attribute: z.string(),
     nearMatches: z.array(z.string()),
   }),
   z.object({
-    version: z.literal(FORMAT),
+    version: formatSchema,
     kind: z.enum(['package-set', 'not-a-package', 'unfree', 'broken', 'insecure', 'unsupported']),
     attribute: z.string(),
     message: z.string(),

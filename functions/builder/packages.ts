@@ -89,6 +89,9 @@ export function packageFinder(world: {
         }),
       );
       if (missing.size > 0) {
+        // Nothing is asked or built for an image of which it is known that it cannot be made.
+        const before = conclude(query, attributes, known, 0, keyOf);
+        if (before.kind !== 'packages') return before;
         call.whenAsked?.();
         // One order, so that equal requests make equal evaluations.
         const ordered = new Map(

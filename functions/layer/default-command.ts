@@ -1,5 +1,8 @@
+import { isUtf8 } from 'node:buffer';
+import type { StorePath } from '../nix/store-path.ts';
+import { placesIn } from './place.ts';
 import { nodeAt, type RootDirectory } from './root-node.ts';
-import { byteString, isDirectory, type Tree } from './tree.ts';
+import { type ByteString, byteString, bytesOf, isDirectory, type Tree } from './tree.ts';
 
 /** A package that was asked for by name, to find out what the image is for. */
 export interface RequestedPackage {
@@ -7,7 +10,8 @@ export interface RequestedPackage {
   readonly name: string;
   /** nixpkgs' `meta.mainProgram`. */
   readonly mainProgram: string | undefined;
-  readonly trees: readonly Tree[];
+  /** Names of what is in its outputs' folders of programs; see {@link programsIn}. */
+  readonly programs: readonly ByteString[];
 }
 
 /**
@@ -19,7 +23,7 @@ export function defaultCommand(
   root: RootDirectory,
 ): readonly string[] | undefined {
   const bash = ['bash'];
-  if (packages.some((one) => programs(one).includes('bash'))) return bash;
+  if (packages.some(({ programs }) => programs.includes('bash'))) return bash;
   const [only, ...others] = packages;
   if (only && others.length === 0) {
     const main = mainProgram(only);
@@ -28,20 +32,32 @@ export function defaultCommand(
   return nodeAt(root, 'bin/bash') ? bash : undefined;
 }
 
-function mainProgram(one: RequestedPackage): string | undefined {
-  const there = programs(one);
-  const named = [one.mainProgram, one.name].find((name) => name !== undefined && there.includes(byteString(name)));
-  return named ?? (there.length === 1 ? there[0] : undefined);
+function mainProgram({ name, mainProgram, programs }: RequestedPackage): string | undefined {
+  const named = [mainProgram, name].find((one) => one !== undefined && programs.includes(byteString(one)));
+  if (named !== undefined) return named;
+  const [only, ...others] = programs;
+  // An image's config is JSON, which holds no other names.
+  return only !== undefined && others.length === 0 && isUtf8(bytesOf(only)) ? bytesOf(only).toString() : undefined;
 }
 
-const PROGRAM_FOLDERS = new Set(['bin', 'sbin', 'games']);
+const PROGRAM_FOLDERS = ['bin', 'games', 'sbin'];
 
-function programs({ trees }: RequestedPackage): readonly string[] {
-  return trees
-    .filter(isDirectory)
-    .flatMap(({ entries }) =>
-      entries
-        .filter(([name]) => PROGRAM_FOLDERS.has(name))
-        .flatMap(([, tree]) => (isDirectory(tree) ? tree.entries.map(([name]) => name) : [])),
-    );
+/**
+ * The programs of outputs, also where the outputs or their folders of programs are links.
+ *
+ * @param trees the outputs' trees, and those of other store paths that their links lead to
+ */
+export function programsIn(
+  outputs: readonly StorePath[],
+  trees: Readonly<Record<StorePath, Tree>>,
+): readonly ByteString[] {
+  const places = placesIn(new Map<ByteString, Tree>(Object.entries(trees)));
+  return outputs.flatMap((output) =>
+    PROGRAM_FOLDERS.flatMap((folder) => {
+      const found = places.at(`${output}/${folder}`);
+      return found.kind === 'place' && isDirectory(found.place.tree)
+        ? found.place.tree.entries.map(([name]) => name)
+        : [];
+    }),
+  );
 }

@@ -1,6 +1,15 @@
 import { closeSync, constants, openSync, readSync } from 'node:fs';
-import { BLOCK_BYTES, paddingBytes, tarHeader } from './tar.ts';
-import { type ByteString, type Directory, isDirectory, isSymlink, onDisk, StorePathError, type Tree } from './tree.ts';
+import { BLOCK_BYTES, MAX_PATH_BYTES, paddingBytes, tarHeader } from './tar.ts';
+import {
+  type ByteString,
+  type Directory,
+  isDirectory,
+  isSymlink,
+  onDisk,
+  StorePathError,
+  type Tree,
+  UnfitForImageError,
+} from './tree.ts';
 
 /**
  * How much is handed over at once, each time but the last. Small enough to stay in a core's cache between reading, hashing
@@ -26,7 +35,7 @@ const WHITEOUT_PREFIX = '.wh.';
  * @param path how the entries are named, without a slash in front: `nix/store/<hash>-<name>`
  * @param location where it lies on this machine's disk
  * @param tree what {@link readTree} found there
- * @throws StorePathError when a file has another length than the tree says, or a name cannot be in a layer
+ * @throws StorePathError when a file has another length than the tree says; UnfitForImageError for what no layer can hold
  */
 export function* memberTar(path: ByteString, location: ByteString, tree: Tree): Generator<Buffer, void, void> {
   const chunk = spareChunks.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES);
@@ -91,7 +100,16 @@ interface Entry {
 function pushEntries(stack: Entry[], { path, location }: Entry, { entries }: Directory): void {
   for (const [name] of entries) {
     if (name.startsWith(WHITEOUT_PREFIX)) {
-      throw new StorePathError(`${location}/${name}`, 'has a name that deletes files when in a layer');
+      throw new UnfitForImageError(
+        `${location}/${name}`,
+        `cannot be in an image: a name that begins with ${WHITEOUT_PREFIX} deletes files there. Its package has to give it another name`,
+      );
+    }
+    if (path.length + 1 + name.length > MAX_PATH_BYTES) {
+      throw new UnfitForImageError(
+        `${location}/${name}`,
+        `cannot be in an image: its path has more than ${MAX_PATH_BYTES} bytes. Its package has to give it a shorter one`,
+      );
     }
   }
   for (const [name, node] of entries.toReversed()) {

@@ -1,7 +1,9 @@
+import { dirname, relative } from 'node:path/posix';
 import type { StorePath } from '../nix/store-path.ts';
-import { type DirectoryPlace, isDirectoryPlace, type Place, placesIn } from './place.ts';
+import { type DirectoryPlace, isDirectoryPlace, pathOf, type Place, placesIn } from './place.ts';
 import { type RootDirectory, rootDirectory, type RootNode } from './root-node.ts';
-import { type ByteString, isSymlink, type Tree } from './tree.ts';
+import { MAX_PATH_BYTES } from './tar.ts';
+import { type ByteString, isSymlink, type Tree, UnfitForImageError } from './tree.ts';
 
 /** An output whose files are to be in the image's root. */
 export interface LinkedOutput {
@@ -36,27 +38,46 @@ const REAL = new Set(['bin', 'lib/locale']);
 const REAL_AT_ALL_DEPTHS = new Set(['etc', 'var', 'opt', 'srv', 'home', 'root', 'run']);
 
 /**
+ * Entries of a root that are below links to directories. Large images have some hundred; links can make a few folders be
+ * millions.
+ */
+const MAX_ENTRIES_BELOW_LINKS = 100_000;
+
+/**
  * The tree of links into outputs that nixpkgs' `buildEnv` would make: what one output provides is one link, directories
- * that several provide are merged. Where two have something at one path, the earlier one in `outputs` wins; a directory
+ * that several provide are merged, also where they are links to directories, in the same output or in another store path.
+ * Where two have something at one path, the earlier one in `outputs` wins; a directory
  * and something else do not mix. `sbin` is merged into `bin`, `lib64` into `lib`, and what is in an output's `usr` lies
- * beside it.
+ * beside it. Directories that would hold themselves for ever are links.
  *
  * @param outputs the strongest first; repetitions do not count
+ * @param linked trees of other store paths, for links that lead there
+ * @throws UnfitForImageError when it becomes too large
  */
-export function mergeOutputs(outputs: readonly LinkedOutput[]): {
+export function mergeOutputs(
+  outputs: readonly LinkedOutput[],
+  linked: ReadonlyMap<ByteString, Tree> = new Map(),
+): {
   readonly root: RootDirectory;
   readonly collisions: readonly Collision[];
 } {
-  const trees = new Map<ByteString, Tree>();
-  for (const { path, tree } of outputs) if (!trees.has(path)) trees.set(path, tree);
-  const places = placesIn(trees);
+  const own = new Map<ByteString, Tree>();
+  for (const { path, tree } of outputs) if (!own.has(path)) own.set(path, tree);
+  const places = placesIn(new Map([...linked, ...own]));
   const collisions: Collision[] = [];
+  /** The directories that are being merged, each in the one before, and of what. */
+  const open: { readonly path: ByteString; readonly of: readonly DirectoryPlace[]; readonly isBelowLink: boolean }[] =
+    [];
+  let entriesBelowLinks = 0;
 
-  function topLevel(directory: DirectoryPlace, into: Map<ByteString, Place[]>): void {
+  /** @param above directories whose entries are being taken, each a `usr` of the one before */
+  function topLevel(directory: DirectoryPlace, into: Map<ByteString, Place[]>, above: readonly ByteString[]): void {
+    const path = pathOf(directory);
+    if (above.includes(path)) return;
     for (const [name, place] of places.within(directory)) {
-      const target = places.follow(place);
       if (NOT_LINKED.has(name) || NOT_FROM_OUTPUTS.has(name)) continue;
-      if (name === 'usr' && isDirectoryPlace(target)) topLevel(target, into);
+      const target = name === 'usr' ? places.follow(place) : undefined;
+      if (isDirectoryPlace(target)) topLevel(target, into, [...above, path]);
       else push(into, SAME_AS.get(name) ?? name, place);
     }
   }
@@ -77,17 +98,34 @@ export function mergeOutputs(outputs: readonly LinkedOutput[]): {
     const [only, ...others] = directories.values();
     if (only && others.length === 0 && !isReal(path) && !places.hasStrayLinks(only)) return linkTo(winner);
 
+    const of = [...directories.values()];
+    // Only links lead back to where one has been.
+    const isByLink = candidates.some(({ tree }) => isSymlink(tree));
+    const same = isByLink ? open.find((one) => isSame(one.of, of)) : undefined;
+    if (same) return { kind: 'symlink', target: relative(`/${dirname(path)}`, `/${same.path}`) || '.' };
     const byName = new Map<ByteString, Place[]>();
-    for (const directory of directories.values()) {
+    for (const directory of of) {
       for (const [name, place] of places.within(directory)) push(byName, name, place);
     }
-    return mergeAll(path, byName);
+    open.push({ path, of, isBelowLink: isByLink || open.at(-1)?.isBelowLink === true });
+    const merged = mergeAll(path, byName);
+    open.pop();
+    return merged;
   }
 
   function mergeAll(path: ByteString, byName: ReadonlyMap<ByteString, readonly Place[]>): RootDirectory {
     const merged = rootDirectory();
     for (const [name, candidates] of byName) {
-      merged.entries.set(name, merge(path === '' ? name : `${path}/${name}`, candidates));
+      const below = path === '' ? name : `${path}/${name}`;
+      const [winner] = candidates;
+      if (open.at(-1)?.isBelowLink) entriesBelowLinks++;
+      if (winner !== undefined && (entriesBelowLinks > MAX_ENTRIES_BELOW_LINKS || below.length > MAX_PATH_BYTES)) {
+        throw new UnfitForImageError(
+          pathOf(winner),
+          'is led to by links in so many ways that the root of the image becomes too large. Its package has to link less',
+        );
+      }
+      merged.entries.set(name, merge(below, candidates));
     }
     return merged;
   }
@@ -103,14 +141,16 @@ export function mergeOutputs(outputs: readonly LinkedOutput[]): {
 
   function linkTo(place: Place): RootNode {
     // A relative link that leads out of its output is meant for the merged tree, where others provide what it names.
-    const isStray = isSymlink(place.tree) && !place.tree.target.startsWith('/') && places.follow(place) === undefined;
-    return { kind: 'symlink', target: isStray && isSymlink(place.tree) ? place.tree.target : pathOf(place) };
+    return {
+      kind: 'symlink',
+      target: isSymlink(place.tree) && places.isStrayLink(place) ? place.tree.target : pathOf(place),
+    };
   }
 
   const byName = new Map<ByteString, Place[]>();
-  for (const [output, tree] of trees) {
+  for (const [output, tree] of own) {
     const directory = places.follow({ output, below: '', tree });
-    if (isDirectoryPlace(directory)) topLevel(directory, byName);
+    if (isDirectoryPlace(directory)) topLevel(directory, byName, []);
   }
   return { root: mergeAll('', byName), collisions };
 }
@@ -119,8 +159,14 @@ function isReal(path: ByteString): boolean {
   return REAL.has(path) || REAL_AT_ALL_DEPTHS.has(path.split('/', 1)[0] ?? '');
 }
 
-function pathOf({ output, below }: Place): ByteString {
-  return `${output}${below}`;
+function isSame(some: readonly DirectoryPlace[], others: readonly DirectoryPlace[]): boolean {
+  return (
+    some.length === others.length &&
+    some.every((one, index) => {
+      const other = others[index];
+      return other !== undefined && one.tree === other.tree && pathOf(one) === pathOf(other);
+    })
+  );
 }
 
 function push(into: Map<ByteString, Place[]>, name: ByteString, place: Place): void {

@@ -1,25 +1,42 @@
 import { type ByteString, type Directory, isDirectory, isSymlink, type Tree } from './tree.ts';
 
-/** A place in an output: `${output}${below}` is its path. */
+/** A place in a store path: `${output}${below}` is its path. */
 export interface Place {
   readonly output: ByteString;
-  /** Empty for the output itself, else `/bin/hello`. No component of it is a symbolic link, but for the last. */
+  /** Empty for the store path itself, else `/bin/hello`. No component of it is a symbolic link, but for the last. */
   readonly below: ByteString;
   readonly tree: Tree;
 }
 
 export type DirectoryPlace = Place & { readonly tree: Directory };
 
+/** Where links lead to. */
+export type Trace =
+  | { readonly kind: 'place'; readonly place: Place }
+  /** Into a store path whose tree is not known. */
+  | { readonly kind: 'unknown'; readonly path: ByteString }
+  /** To nothing, in a circle, or out of the store. */
+  | { readonly kind: 'nowhere' };
+
 /** Links that lead to links are followed this often, as Linux does (path_resolution(7)). */
 const MAX_LINKS = 40;
 
-/** Finds places in the outputs whose trees are known. */
+const STORE = ['nix', 'store'] as const;
+const NOWHERE: Trace = { kind: 'nowhere' };
+
+/** Finds places in the store paths whose trees are known. */
 export interface Places {
-  /** Where a place leads when its links are followed: undefined when that is in none of the outputs, or nothing is there. */
+  /** What is at a path, links followed. */
+  at(path: ByteString): Trace;
+  /** Where a place leads when its links are followed. */
+  trace(place: Place): Trace;
+  /** The same: undefined when that is in none of the trees, or nothing is there. */
   follow(place: Place): Place | undefined;
   /** What is directly in a directory, in order. */
   within(directory: DirectoryPlace): Iterable<readonly [name: ByteString, place: Place]>;
-  /** Whether a relative link below this directory, at any depth, leads to nothing in its own output. */
+  /** Whether this is a relative link that leads to nothing. */
+  isStrayLink(place: Place): boolean;
+  /** Whether there is one below this directory, at any depth. */
   hasStrayLinks(directory: DirectoryPlace): boolean;
 }
 
@@ -27,8 +44,12 @@ export function isDirectoryPlace(place: Place | undefined): place is DirectoryPl
   return place !== undefined && isDirectory(place.tree);
 }
 
-/** @param outputs the trees of outputs, by their store paths */
-export function placesIn(outputs: ReadonlyMap<ByteString, Tree>): Places {
+export function pathOf({ output, below }: Place): ByteString {
+  return `${output}${below}`;
+}
+
+/** @param trees what lies at store paths; others may be added while this is used */
+export function placesIn(trees: ReadonlyMap<ByteString, Tree>): Places {
   const children = new WeakMap<Directory, ReadonlyMap<ByteString, Tree>>();
   const stray = new WeakMap<Directory, boolean>();
 
@@ -41,51 +62,74 @@ export function placesIn(outputs: ReadonlyMap<ByteString, Tree>): Places {
     return byName.get(name);
   }
 
-  function follow(place: Place): Place | undefined {
-    if (!isSymlink(place.tree)) return place;
-    let output = place.output;
-    const above: Tree[] = [];
+  function trace(place: Place): Trace {
+    return isSymlink(place.tree) ? at(pathOf(place)) : { kind: 'place', place };
+  }
+
+  function at(path: ByteString): Trace {
+    /** Components of the path that was walked, from the file system's root. */
     const names: ByteString[] = [];
-    const ahead = place.below.split('/').reverse();
-    const enter = (path: ByteString): boolean => {
-      const tree = outputs.get(path);
-      output = path;
-      above.length = names.length = 0;
-      if (tree !== undefined) above.push(tree);
-      return tree !== undefined;
-    };
-    if (!enter(output)) return undefined;
+    /** What is at them, from the store path on. */
+    const above: Tree[] = [];
+    const ahead = path.split('/').reverse();
     for (let links = 0; ahead.length > 0;) {
       const name = ahead.pop();
       if (name === undefined || name === '' || name === '.') continue;
+      const inside = above.at(-1);
+      if (inside !== undefined && !isDirectory(inside)) return NOWHERE;
       if (name === '..') {
-        if (names.length === 0) return undefined;
-        above.pop();
         names.pop();
+        if (names.length >= STORE.length) above.pop();
         continue;
       }
-      const directory = above.at(-1);
-      const tree = directory && isDirectory(directory) ? child(directory, name) : undefined;
-      if (tree === undefined) return undefined;
-      if (!isSymlink(tree)) {
-        above.push(tree);
+      let tree: Tree | undefined;
+      if (names.length < STORE.length) {
+        if (name !== STORE[names.length]) return NOWHERE;
         names.push(name);
         continue;
       }
-      if (++links > MAX_LINKS) return undefined;
-      const absolute = /^(\/nix\/store\/[^/]+)(.*)$/s.exec(tree.target);
-      if (absolute !== null) {
-        if (!enter(absolute[1] ?? '')) return undefined;
-        ahead.push(...(absolute[2] ?? '').split('/').reverse());
-      } else if (tree.target.startsWith('/')) return undefined;
-      else ahead.push(...tree.target.split('/').reverse());
+      if (names.length === STORE.length) {
+        const path = `/${STORE.join('/')}/${name}`;
+        tree = trees.get(path);
+        if (tree === undefined) return { kind: 'unknown', path };
+      } else {
+        tree = inside && child(inside, name);
+        if (tree === undefined) return NOWHERE;
+      }
+      if (!isSymlink(tree)) {
+        names.push(name);
+        above.push(tree);
+        continue;
+      }
+      if (++links > MAX_LINKS) return NOWHERE;
+      if (tree.target.startsWith('/')) names.length = above.length = 0;
+      ahead.push(...tree.target.split('/').reverse());
     }
     const tree = above.at(-1);
-    return tree && { output, below: names.map((name) => `/${name}`).join(''), tree };
+    if (tree === undefined) return NOWHERE;
+    const [first, second, output, ...below] = names;
+    return {
+      kind: 'place',
+      place: {
+        output: `/${first}/${second}/${output}`,
+        below: below.map((name) => `/${name}`).join(''),
+        tree,
+      },
+    };
+  }
+
+  function follow(place: Place): Place | undefined {
+    if (!isSymlink(place.tree)) return place;
+    const traced = trace(place);
+    return traced.kind === 'place' ? traced.place : undefined;
   }
 
   function* within({ output, below, tree }: DirectoryPlace): Generator<readonly [ByteString, Place], void, void> {
     for (const [name, one] of tree.entries) yield [name, { output, below: `${below}/${name}`, tree: one }];
+  }
+
+  function isStrayLink(place: Place): boolean {
+    return isSymlink(place.tree) && !place.tree.target.startsWith('/') && trace(place).kind === 'nowhere';
   }
 
   function hasStrayLinks(directory: DirectoryPlace): boolean {
@@ -103,9 +147,5 @@ export function placesIn(outputs: ReadonlyMap<ByteString, Tree>): Places {
     return found;
   }
 
-  function isStrayLink(place: Place): boolean {
-    return isSymlink(place.tree) && !place.tree.target.startsWith('/') && follow(place) === undefined;
-  }
-
-  return { follow, within, hasStrayLinks };
+  return { at, trace, follow, within, isStrayLink, hasStrayLinks };
 }

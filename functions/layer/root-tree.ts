@@ -1,8 +1,9 @@
 import { type Collision, type LinkedOutput, mergeOutputs } from './merge-outputs.ts';
+import type { ByteString, Tree } from './tree.ts';
 import { addIfAbsent, nodeAt, type RootDirectory, rootDirectory, rootFile, rootSymlink } from './root-node.ts';
 
 /** Version of all that decides the root layer's tree and bytes, and the environment; a part of the keys of images. */
-export const ROOT_LAYER_VERSION = 2;
+export const ROOT_LAYER_VERSION = 3;
 
 /** An output that was asked for. */
 export interface RequestedOutput extends LinkedOutput {
@@ -62,10 +63,12 @@ const CERTIFICATES = ['ca-bundle.crt', 'ca-certificates.crt'];
 export function rootTree(outputs: {
   readonly requested: readonly RequestedOutput[];
   readonly propagated: readonly LinkedOutput[];
+  /** Trees of other store paths, for links that lead there. */
+  readonly linked?: ReadonlyMap<ByteString, Tree>;
 }): { readonly root: RootDirectory; readonly collisions: readonly Collision[] } {
   // Sorting is stable: of equal priority, the first wins.
   const requested = [...outputs.requested].sort((a, b) => a.priority - b.priority);
-  const { root, collisions } = mergeOutputs([...requested, ...outputs.propagated]);
+  const { root, collisions } = mergeOutputs([...requested, ...outputs.propagated], outputs.linked);
 
   for (const [path, mode] of DIRECTORIES) setDirectory(root, path, mode);
   for (const [path, text] of Object.entries(FILES)) addIfAbsent(root, path, rootFile(text));

@@ -13,6 +13,12 @@ const MTIME_SECONDS = 1;
 /** Archives consist of blocks of this many bytes (POSIX pax, "ustar Interchange Format"). */
 export const BLOCK_BYTES = 512;
 
+/**
+ * Length of the longest path in an image, in bytes. Linux takes 4,095 (PATH_MAX), and containerd unpacks below a folder
+ * of its own, of which the name counts.
+ */
+export const MAX_PATH_BYTES = 4095 - 256;
+
 /** Two blocks of zeros (POSIX pax, "ustar Interchange Format"). */
 export const END_OF_ARCHIVE: Buffer = Buffer.alloc(2 * BLOCK_BYTES);
 

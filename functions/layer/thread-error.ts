@@ -1,16 +1,18 @@
 import { CompressorError } from './compressor-error.ts';
-import { byteString, StorePathError, StorePathMissingError } from './tree.ts';
+import { byteString, StorePathError, StorePathMissingError, UnfitForImageError } from './tree.ts';
 
 /** An error on its way from one thread to another, which keeps neither its class nor its fields. */
 export type PlainError =
   | { readonly kind: 'missing'; readonly location: string }
   | { readonly kind: 'path'; readonly location: string; readonly problem: string }
+  | { readonly kind: 'unfit'; readonly location: string; readonly problem: string }
   | { readonly kind: 'compressor'; readonly compressor: string; readonly problem: string }
   | { readonly kind: 'other'; readonly message: string; readonly stack: string | undefined; readonly code: unknown };
 
 export function plainError(error: unknown): PlainError {
   if (error instanceof StorePathMissingError) return { kind: 'missing', location: error.location };
   if (error instanceof StorePathError) return { kind: 'path', location: error.location, problem: error.problem };
+  if (error instanceof UnfitForImageError) return { kind: 'unfit', location: error.location, problem: error.problem };
   if (error instanceof CompressorError) {
     return { kind: 'compressor', compressor: error.compressor, problem: error.problem };
   }
@@ -26,6 +28,8 @@ export function errorOf(plain: PlainError): Error {
       return new StorePathMissingError(byteString(plain.location));
     case 'path':
       return new StorePathError(byteString(plain.location), plain.problem);
+    case 'unfit':
+      return new UnfitForImageError(byteString(plain.location), plain.problem);
     case 'compressor':
       return new CompressorError(plain.compressor, plain.problem);
     case 'other': {

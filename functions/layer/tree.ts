@@ -56,7 +56,7 @@ export function byteString(text: string): ByteString {
   return Buffer.from(text).toString('latin1');
 }
 
-/** A store path holds something that no layer can hold, or changed while it was read. */
+/** What lies at a store path is not what was there before: it changed while it was read. A fault of the machine. */
 export class StorePathError extends Error {
   readonly code = 'STORE_PATH';
   override readonly name = 'StorePathError';
@@ -66,6 +66,27 @@ export class StorePathError extends Error {
   /** @param problem what is wrong with it, to be read after its name */
   constructor(location: ByteString, problem: string) {
     const readable = bytesOf(location).toString();
+    super(`${readable} ${problem}`);
+    this.location = readable;
+    this.problem = problem;
+  }
+}
+
+/** Characters of a path in a message: one of a thousand folders helps nobody. */
+const MAX_SHOWN_CHARACTERS = 300;
+
+/** A package has made something that no image can hold, or that no root can be made of: a fault of the package. */
+export class UnfitForImageError extends Error {
+  readonly code = 'UNFIT_FOR_IMAGE';
+  override readonly name = 'UnfitForImageError';
+  /** In the store, shortened in its middle where it is very long. */
+  readonly location: string;
+  readonly problem: string;
+
+  /** @param problem what is wrong with it, and what to do, to be read after its name */
+  constructor(location: ByteString, problem: string) {
+    const whole = bytesOf(location).toString();
+    const readable = whole.length <= MAX_SHOWN_CHARACTERS ? whole : `${whole.slice(0, 200)}[...]${whole.slice(-80)}`;
     super(`${readable} ${problem}`);
     this.location = readable;
     this.problem = problem;
@@ -98,7 +119,7 @@ const ENTRIES_PER_TURN = 400;
  * others have the event loop now and then.
  *
  * @param location where it lies on this machine's disk, which tests choose freely
- * @throws StorePathMissingError when nothing is there; StorePathError for what is neither file, directory nor symbolic link
+ * @throws StorePathMissingError when nothing is there; UnfitForImageError for what is neither file, directory nor symbolic link
  */
 export async function readTree(
   location: ByteString,
@@ -136,6 +157,6 @@ function symlink(path: ByteString): Symlink {
 
 function file(path: ByteString): RegularFile {
   const stat = lstatSync(onDisk(path));
-  if (!stat.isFile()) throw new StorePathError(path, 'is neither a file, a directory nor a symbolic link');
+  if (!stat.isFile()) throw new UnfitForImageError(path, 'is neither a file, a directory nor a symbolic link');
   return (stat.mode & 0o100) === 0 ? { size: stat.size } : { size: stat.size, executable: true };
 }

@@ -22,33 +22,44 @@ const foundSchema = z.object({
 /** The JSON of `nix/resolve.nix`, version 1. */
 const evaluationSchema = z.object({
   version: z.literal(1),
-  attributes: z.array(
-    z.discriminatedUnion('kind', [
-      foundSchema,
-      z.object({ kind: z.literal('not-found'), attribute: z.string(), candidates: z.array(z.string()) }),
-      z.object({
-        kind: z.literal('package-set'),
-        attribute: z.string(),
-        attributePath: z.string(),
-        platform: z.string().nullable(),
-      }),
-      z.object({
-        kind: z.literal('not-a-package'),
-        attribute: z.string(),
-        attributePath: z.string(),
-        type: z.string(),
-      }),
-      z.object({
-        kind: z.enum(['unfree', 'broken', 'insecure', 'unsupported']),
-        attribute: z.string(),
-        attributePath: z.string(),
-        reasons: z.array(z.string()),
-      }),
-      z.object({ kind: z.literal('failed'), attribute: z.string(), path: z.array(z.string()) }),
-    ]),
-  ),
+  attributes: z.array(z.looseObject({ attribute: z.string() })),
 });
-type Evaluated = z.infer<typeof evaluationSchema>['attributes'][number];
+const evaluatedSchema = z.discriminatedUnion('kind', [
+  foundSchema,
+  z.object({ kind: z.literal('not-found'), attribute: z.string(), candidates: z.array(z.string()) }),
+  z.object({
+    kind: z.literal('package-set'),
+    attribute: z.string(),
+    attributePath: z.string(),
+    platform: z.string().nullable(),
+  }),
+  z.object({
+    kind: z.literal('not-a-package'),
+    attribute: z.string(),
+    attributePath: z.string(),
+    type: z.string(),
+  }),
+  z.object({
+    kind: z.enum(['unfree', 'broken', 'insecure', 'unsupported']),
+    attribute: z.string(),
+    attributePath: z.string(),
+    reasons: z.array(z.string()),
+  }),
+  z.object({ kind: z.literal('failed'), attribute: z.string(), path: z.array(z.string()) }),
+]);
+/** A package may say of itself what it likes: an output that is no store path, a number that is too large. */
+type Evaluated =
+  | z.infer<typeof evaluatedSchema>
+  | { readonly kind: 'malformed'; readonly attribute: string; readonly problem: string };
+
+function parseEvaluation(json: string): readonly Evaluated[] {
+  return evaluationSchema.parse(JSON.parse(json)).attributes.map((one) => {
+    const parsed = evaluatedSchema.safeParse(one);
+    if (parsed.success) return parsed.data;
+    const problems = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
+    return { kind: 'malformed', attribute: one.attribute, problem: problems.join('; ') };
+  });
+}
 
 /** One output of a derivation, and where it will be. */
 export type Output = z.infer<typeof outputSchema>;
@@ -104,7 +115,7 @@ async function resolveNames(nix: Nix, request: ResolveRequest, call: ResolveCall
   let evaluated: readonly Evaluated[];
   try {
     const json = (await call.ahead?.resolve(request, call)) ?? (await evaluateNames(nix, request, call));
-    evaluated = evaluationSchema.parse(JSON.parse(json)).attributes;
+    evaluated = parseEvaluation(json);
   } catch (error) {
     if (!(error instanceof ProcessError) || error.failure !== 'exit') throw error;
     const [only, ...others] = request.attributes;
@@ -148,6 +159,10 @@ async function conclude(nix: Nix, request: ResolveRequest, one: Evaluated, call:
     case 'unsupported': {
       const reasons = one.reasons.length > 0 ? `: ${one.reasons.join(', ')}` : '';
       return { kind: one.kind, attribute, message: `${one.attributePath} is marked as ${one.kind}${reasons}` };
+    }
+    case 'malformed': {
+      const message = `${attribute} does not say of itself what a package should: ${one.problem}`;
+      return { kind: 'evaluation-failed', attribute, message };
     }
     case 'failed': {
       const { source, system } = request;

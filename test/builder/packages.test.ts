@@ -50,6 +50,7 @@ describe('packages', () => {
          };
          library = package "library" "echo text > $out";
          program = package "program" "echo \${library} > $out";
+         refused = (package "refused" "exit 1") // { meta.unfree = true; drvPath = throw "refused"; };
        }`,
     );
     packages = startWith(memoryStore());
@@ -101,6 +102,35 @@ describe('packages', () => {
     const { records } = await find(['library']);
     assert.ok(existsSync(outputOf(records)));
   });
+
+  for (const name of ['refused', 'unknown']) {
+    it(`are neither asked about nor built beside one that is known to be ${name}`, async () => {
+      const unavailable = { kind: 'packages-unavailable', attribute: name };
+      const ask = async (...attributes: string[]) => {
+        let isAsked = false;
+        const whenAsked = (): void => {
+          isAsked = true;
+        };
+        const found = await packages.find({ ...query, attributes }, { whenAsked });
+        assert.ok(found.kind === 'packages-unavailable');
+        const [one] = [...found.unknown, ...found.refused];
+        assert.deepEqual({ kind: found.kind, attribute: one?.attribute }, unavailable);
+        return isAsked;
+      };
+      assert.equal(await ask(name), true);
+      assert.deepEqual([await ask(name, 'library'), await ask('program', name)], [false, false]);
+      packages = startWith(store);
+      assert.equal(await ask('library', name), false);
+      // Also one that every image holds where it is, once somebody asks for it.
+      packages = startWith(memoryStore());
+      query = { ...query, always: [name] };
+      assert.equal(await ask(name, 'library'), true);
+      query = { ...query, always: [] };
+      assert.deepEqual(await recorded(), []);
+      const { records } = await find(['library']);
+      assert.ok(existsSync(outputOf(records)));
+    });
+  }
 
   it('are found before anybody asks when they are on this machine, and Nix is not asked again', async () => {
     const { records } = await find(['library']);

@@ -93,6 +93,20 @@ describe('every endpoint', () => {
     ['GET', '/v2/insecure/manifests/latest', 422, 'MANIFEST_INVALID', /insecure: CVE-2026-0001/],
     ['GET', '/v2/throws/manifests/latest', 422, 'MANIFEST_INVALID', /does not have it any more/],
     ['GET', '/v2/fails/manifests/latest', 422, 'MANIFEST_INVALID', /this is the last thing it says/],
+    // what no image can hold
+    [
+      'GET',
+      '/v2/whiteout/greet/manifests/latest',
+      422,
+      'MANIFEST_INVALID',
+      /-whiteout\/share\/deep\/\.wh\.passwd cannot/,
+    ],
+    ['GET', '/v2/deep/manifests/latest', 422, 'MANIFEST_INVALID', /-deep\/.* cannot be in an image: its path has more/],
+    ['GET', '/v2/stranger/manifests/latest', 422, 'MANIFEST_INVALID', /names .*-stranger, which its package does not/],
+    ['GET', '/v2/liar/manifests/latest', 422, 'MANIFEST_INVALID', /-liar is not there after it was built/],
+    ['GET', '/v2/nowhere/manifests/latest', 422, 'MANIFEST_INVALID', /nowhere does not say of itself what a package/],
+    ['GET', '/v2/round/manifests/latest', 200, null],
+    ['GET', '/v2/round/around/manifests/latest', 200, null],
     // blobs
     ['GET', `/v2/greet/blobs/${UNKNOWN_DIGEST}`, 404, 'BLOB_UNKNOWN'],
     ['GET', '/v2/greet/blobs/sha256:xyz', 400, 'DIGEST_INVALID'],

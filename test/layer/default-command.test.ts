@@ -1,18 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { defaultCommand } from '../../functions/layer/default-command.ts';
+import { defaultCommand, programsIn } from '../../functions/layer/default-command.ts';
 import { rootTree } from '../../functions/layer/root-tree.ts';
-import { type Files, storePath, treeOf } from './fixture.ts';
+import { type Files, link, storePath, treeOf } from './fixture.ts';
 
-const wanted = (name: string, files: Files, mainProgram?: string) => ({ name, mainProgram, trees: [treeOf(files)] });
+const wanted = (name: string, files: Files, mainProgram?: string) => {
+  const tree = treeOf(files);
+  return { name, mainProgram, tree, programs: programsIn([storePath(name)], { [storePath(name)]: tree }) };
+};
 
 function command(packages: ReturnType<typeof wanted>[], others: Files = {}): readonly string[] | undefined {
   const { root } = rootTree({
-    requested: packages.map(({ name, trees: [tree] }) => ({
-      path: storePath(name),
-      tree: tree ?? treeOf({}),
-      priority: 5,
-    })),
+    requested: packages.map(({ name, tree }) => ({ path: storePath(name), tree, priority: 5 })),
     propagated: [{ path: storePath('propagated'), tree: treeOf(others) }],
   });
   return defaultCommand(packages, root);
@@ -30,6 +29,8 @@ describe('the default command', () => {
     ['is not a main program that is missing', command([wanted('a', { bin: { b: '', c: '' } }, 'gone')]), undefined],
     ['is no bash that came along with the only package', command([htop], { bin: { bash: '' } }), ['htop']],
     ['is a bash that came along with several', command([htop, wanted('a', {})], { bin: { bash: '' } }), ['bash']],
+    ['is its only program as it is spelt', command([wanted('a', { bin: { 'caf\xc3\xa9': '' } })]), ['caf\u00e9']],
+    ['is no program whose name no config can hold', command([wanted('a', { bin: { 'caf\xe9': '' } })]), undefined],
     ['is nothing for several without a shell', command([htop, wanted('git', { bin: { git: '' } })]), undefined],
   ];
   for (const [title, actual, expected] of cases) {
@@ -37,4 +38,14 @@ describe('the default command', () => {
       assert.deepEqual(actual, expected);
     });
   }
+
+  it('is found where the output, or its folder of programs, is a link into another store path', () => {
+    const [wrapper, env, tool] = [storePath('wrapper'), storePath('env'), storePath('tool')];
+    const trees = {
+      [wrapper]: { target: env },
+      [env]: treeOf({ bin: link(`${tool}/bin`) }),
+      [tool]: treeOf({ bin: { run: '' } }),
+    };
+    assert.deepEqual(programsIn([wrapper], trees), ['run']);
+  });
 });

@@ -11,7 +11,7 @@ import { CompressorError } from '../../functions/layer/compressor-error.ts';
 import { HEAD, TAIL } from '../../functions/layer/frame.ts';
 import { layerThreads } from '../../functions/layer/layer-threads.ts';
 import type { Packing } from '../../functions/layer/packing.ts';
-import { StorePathError, StorePathMissingError } from '../../functions/layer/tree.ts';
+import { StorePathMissingError, UnfitForImageError } from '../../functions/layer/tree.ts';
 import { sha256, temporaryFolder, write } from './fixture.ts';
 
 const folder = temporaryFolder();
@@ -113,7 +113,7 @@ describe('threads that make layers', () => {
     const whiteout = write(join(folder, 'whiteout'), { '.wh.file': '' });
     await assert.rejects(
       readAt(whiteout),
-      (error) => error instanceof StorePathError && error.location === `${whiteout}/.wh.file`,
+      (error) => error instanceof UnfitForImageError && error.location === `${whiteout}/.wh.file`,
     );
     await assert.rejects(readAt(join(small, 'file', 'below')), { code: 'ENOTDIR' });
   });

@@ -58,11 +58,20 @@ describe('the tar of a store path', () => {
   it('may have folders in folders by the thousand', () => {
     const deepest: Tree = { entries: [['link', { target: 'end' }]] };
     let tree = deepest;
-    for (let depth = 0; depth < 5000; depth++) tree = { entries: [['d', tree]] };
+    for (let depth = 0; depth < 1900; depth++) tree = { entries: [['d', tree]] };
     let bytes = 0;
     for (const chunk of memberTar('p', '/nowhere', tree)) bytes += chunk.length;
     // A header for each folder and the link, and an extended one where the path no longer fits into it.
-    assert.ok(bytes > 5002 * 512 + 4800 * 1024, `${bytes} bytes`);
+    assert.ok(bytes > 1902 * 512 + 1700 * 1024, `${bytes} bytes`);
+  });
+
+  it('has no path that is too long for where clients unpack it', () => {
+    let tree: Tree = { entries: [['link', { target: 'end' }]] };
+    for (let depth = 0; depth < 1930; depth++) tree = { entries: [['d', tree]] };
+    assert.throws(() => [...memberTar('p', '/nowhere', tree)], {
+      code: 'UNFIT_FOR_IMAGE',
+      message: /^\/nowhere\/d\/d.{150,300}d cannot be in an image: its path has more than 3839 bytes/,
+    });
   });
 
   it('is refused for the first name that would delete files, before anything of its folder is packed', () => {
@@ -75,6 +84,6 @@ describe('the tar of a store path', () => {
       ],
     };
     const tar = memberTar('p', '/nowhere', tree);
-    assert.throws(() => [...tar], { code: 'STORE_PATH', location: '/nowhere/.wh.a' });
+    assert.throws(() => [...tar], { code: 'UNFIT_FOR_IMAGE', location: '/nowhere/.wh.a' });
   });
 });

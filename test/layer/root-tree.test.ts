@@ -146,6 +146,67 @@ describe("an image's root", () => {
     assert.equal(at('etc/awk'), into('zlib', 'etc/awk'));
   });
 
+  it('follows links into other store paths, at the top, deeper, and where an output is a link', () => {
+    const linked = new Map([
+      [
+        storePath('env'),
+        treeOf({ bin: link(`${storePath('tool')}/bin`), etc: link(`../${storePath('tool').slice(11)}/etc`) }),
+      ],
+      [
+        storePath('tool'),
+        treeOf({ bin: { run: '' }, etc: { tool: { conf: '' } }, share: { deep: { x: link('y'), y: '' } } }),
+      ],
+    ]);
+    const { root, collisions } = rootTree({
+      requested: [
+        { path: storePath('wrapper'), tree: { target: storePath('env') }, priority: 5 },
+        asked('a', { share: { deep: link(`${storePath('tool')}/share/deep`) } }),
+        asked('b', { share: { deep: { z: '' } }, etc: { tool: { more: '' } } }),
+      ],
+      propagated: [],
+      linked,
+    });
+    const targets = ['bin/run', 'etc/tool/conf', 'etc/tool/more', 'share/deep/x', 'share/deep/z'].map((path) => {
+      const node = nodeAt(root, path);
+      return node?.kind === 'symlink' ? node.target.slice(44) : node?.kind;
+    });
+    assert.deepEqual(targets, [
+      'tool/bin/run',
+      'tool/etc/tool/conf',
+      'b/etc/tool/more',
+      'tool/share/deep/x',
+      'b/share/deep/z',
+    ]);
+    assert.deepEqual(collisions, []);
+  });
+
+  it('ends on folders that hold themselves, which stay links', () => {
+    const round = {
+      usr: link('.'),
+      share: { x: { again: link('.'), up: link('../x/again') } },
+      etc: { e: link('..') },
+    };
+    const { at } = look([asked('a', { ...round, bin: { a: '' } }), asked('b', { ...round, bin: { b: '' } })]);
+    assert.equal(at('bin/b'), into('b', 'bin/b'));
+    assert.equal(at('share/x/again'), '-> .');
+    assert.equal(at('share/x/up'), '-> .');
+    assert.equal(at('etc/e/etc/e'), '-> ..');
+  });
+
+  it('refuses links that make a few folders be millions', () => {
+    const folders = Object.fromEntries(
+      Array.from({ length: 30 }, (_, level) => [
+        `d${level}`,
+        { a: link(`../d${level + 1}`), b: link(`../d${level + 1}`), f: '' },
+      ]),
+    );
+    const laughs = { share: { ...folders, d30: { f: '' } } };
+    assert.throws(() => look([asked('a', laughs), asked('b', laughs)]), {
+      code: 'UNFIT_FOR_IMAGE',
+      message: /the root of the image becomes too large/,
+    });
+  });
+
   it('ends on links that go round', () => {
     const { at } = look([asked('round', { share: { a: link('b'), b: link('a') } })]);
     assert.equal(at('share/a'), '-> b');

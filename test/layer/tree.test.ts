@@ -4,7 +4,7 @@ import { linkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { treeSchema } from '../../functions/layer/tree-schema.ts';
-import { byteString, readTree, StorePathError } from '../../functions/layer/tree.ts';
+import { byteString, readTree, UnfitForImageError } from '../../functions/layer/tree.ts';
 import { link, program, temporaryFolder, treeOf, write } from './fixture.ts';
 
 const folder = temporaryFolder();
@@ -48,7 +48,7 @@ describe('readTree', () => {
   it('refuses what no layer can hold', async () => {
     const root = write(join(folder, 'fifo'), {});
     execFileSync('mkfifo', [join(root, 'pipe')]);
-    await assert.rejects(readTree(root), (error) => error instanceof StorePathError && /pipe/.test(error.message));
+    await assert.rejects(readTree(root), (error) => error instanceof UnfitForImageError && /pipe/.test(error.message));
   });
 
   it('stops when it is aborted, and lets others run meanwhile', async () => {
