@@ -299,7 +299,7 @@ describe('an evaluation that was begun before anybody asks', () => {
     const folder = mkdtempSync(join(tmpdir(), 'slow-to-end-'));
     const real = execFileSync('sh', ['-c', 'command -v nix-instantiate'], { encoding: 'utf8' }).trim();
     const script = `#!/bin/sh
-      case "$*" in *fixtures/hostile*) trap '' TERM; touch '${folder}/there'; while :; do sleep 1; done ;; esac
+      case "$*" in *${hostile.path}*) trap '' TERM; touch '${folder}/there'; while :; do sleep 1; done ;; esac
       exec '${real}' "$@"`;
     writeFileSync(join(folder, 'nix-instantiate'), script, { mode: 0o755 });
     const path = `${folder}:${nix.environment['PATH'] ?? ''}`;
