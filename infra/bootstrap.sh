@@ -23,6 +23,10 @@ project=$(variable project)
 region=$(variable region)
 if [ -z "$project" ] || [ -z "$region" ]; then die "terraform.tfvars must set project and region"; fi
 export CLOUDSDK_CORE_PROJECT=$project CLOUDSDK_CORE_DISABLE_PROMPTS=1
+# `npm run images` writes the file so. What a tag is can change between two builds.
+if ! [ -s images.json ] || grep -q '"digest": null' images.json; then
+  die "images.json has images that are known by their tags alone: npm ci && npm run images, and commit what that changes"
+fi
 
 say "APIs that Terraform itself needs"
 gcloud services enable cloudresourcemanager.googleapis.com serviceusage.googleapis.com storage.googleapis.com run.googleapis.com

@@ -7,6 +7,8 @@ import { describe, it, type TestContext } from 'node:test';
 import { execa } from 'execa';
 import { parseCredentials } from '../../functions/access/credentials.ts';
 import { Secret } from '../../functions/access/secret.ts';
+import { type Digest, digestOfBytes } from '../../functions/oci/digest.ts';
+import { type ListedImage, printImageList } from '../../infra/image-list.ts';
 import { installedGcloud } from '../support/gcloud/known-flags.ts';
 import type { ProjectState } from '../support/gcloud/commands.ts';
 import { type ProjectDouble, startProject } from '../support/gcloud/project.ts';
@@ -22,7 +24,12 @@ const empty = (): ProjectState['secrets'] => ({
 });
 
 /** The script in a checkout of its own, over a project. */
-async function bootstrapIn(context: TestContext, state: Partial<ProjectState> = {}, tfvars = TFVARS) {
+async function bootstrapIn(
+  context: TestContext,
+  state: Partial<ProjectState> = {},
+  tfvars = TFVARS,
+  digest: Digest | null = digestOfBytes('a base'),
+) {
   const root = await mkdtemp(join(tmpdir(), 'bootstrap-'));
   const project = await startProject({ secrets: empty(), ...state });
   context.after(async () => {
@@ -30,6 +37,10 @@ async function bootstrapIn(context: TestContext, state: Partial<ProjectState> = 
     await rm(root, { recursive: true, force: true });
   });
   await cp(join(projectFolder, 'infra/bootstrap.sh'), join(root, 'infra/bootstrap.sh'));
+  const base = { name: 'debian', tag: 'stable', purpose: 'a base' };
+  const image: ListedImage =
+    digest === null ? { ...base, digest, renewed: null } : { ...base, digest, renewed: '2026-11-29' };
+  await writeFile(join(root, 'infra/images.json'), printImageList([image]));
   await writeFile(join(root, '.gitignore'), 'infra/terraform.tfvars\n');
   const git = (...args: readonly string[]) =>
     execa('git', ['-C', root, '-c', 'user.name=a', '-c', 'user.email=a@example.com', ...args]);
@@ -139,6 +150,16 @@ describe('infra/bootstrap.sh', () => {
       assert.match(output, message);
       assert.deepEqual(project.calls, []);
     }
+  });
+
+  it('does nothing while an image that builds start from is known by its tag alone', async (context) => {
+    const { project, run, root } = await bootstrapIn(context, {}, TFVARS, null);
+    const refused = await run();
+    assert.equal(refused.exitCode, 1);
+    assert.match(refused.output, /npm run images, and commit/);
+    await rm(join(root, 'infra/images.json'));
+    assert.equal((await run()).exitCode, 1);
+    assert.deepEqual(project.calls, []);
   });
 
   it('calls gcloud as it can be called', async (context) => {
