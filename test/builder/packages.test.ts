@@ -201,7 +201,7 @@ describe('packages', () => {
 });
 
 describe('a server', () => {
-  it('finds out what a shell is before anybody asks, and makes nothing of it', { timeout: 60_000 }, async () => {
+  it('finds out what a shell is before anybody asks, and makes nothing of it', { timeout: 300_000 }, async () => {
     const folder = join(folders, 'shell');
     mkdirSync(folder);
     const mark = randomBytes(8).toString('hex');
