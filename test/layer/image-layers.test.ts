@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
@@ -7,8 +9,10 @@ import { createLayerMaker } from '../../functions/layer/image-layers.ts';
 import type { PackedAhead } from '../../functions/layer/layer-members.ts';
 import type { RootDirectory } from '../../functions/layer/root-node.ts';
 import { rootTree } from '../../functions/layer/root-tree.ts';
+import { createPacker } from '../../functions/layer/pack.ts';
 import { sharedLayerThreads } from '../../functions/layer/layer-threads.ts';
 import { zlibCompressor } from '../../functions/layer/zlib-compressor.ts';
+import type { BlobStore, StoreNotice } from '../../functions/storage/blob-store.ts';
 import { blobKey, knownBlobs } from '../../functions/storage/known-blobs.ts';
 import { memoryStore } from '../../functions/storage/memory.ts';
 import { blob, closurePath, listBlob, names, sha256, temporaryFolder, write } from './fixture.ts';
@@ -152,6 +156,37 @@ describe('the layers of an image', () => {
     const again = await make({ closure, root }, { locationOf });
     assert.deepEqual(again.layers, first.layers);
     for (const { descriptor } of again.layers) assert.ok(await store.stat(blobKey(descriptor.digest)));
+  });
+
+  it('are mended when what a joined layer is copied from is broken, which is named', async () => {
+    const notices: StoreNotice[] = [];
+    const store: BlobStore = { ...memoryStore(), notice: (one) => void notices.push(one) };
+    const compressor = zlibCompressor();
+    const into = () => ({ store, known: knownBlobs(store), compressor });
+    const { pack } = createPacker(into());
+    const copied = await Promise.all(closure.slice(2).map((path) => pack(path, { location: locationOf(path.path) })));
+    const right = await createLayerMaker(into()).make({ closure, root }, { locationOf });
+    assert.equal(right.stats.layersJoined, 1);
+    for (const { value } of copied) {
+      const key = blobKey(value.digest);
+      const wrong = await blob(store, value.digest);
+      const middle = value.memberOffset + (value.memberBytes >> 1);
+      wrong[middle] = (wrong[middle] ?? 0) ^ 1;
+      const staging = await store.stage();
+      await pipeline(Readable.from([wrong]), staging.writable);
+      assert.equal(await staging.publish(key), 'replaced');
+      // So that it is joined again.
+      for (const join of right.sources.joins) await store.delete(join);
+
+      const { layers, stats } = await createLayerMaker(into()).make({ closure, root }, { locationOf });
+      assert.deepEqual(layers, right.layers);
+      assert.deepEqual([stats.pathsPacked, stats.layersJoined], [1, 1]);
+      assert.deepEqual(
+        notices.splice(0).map((notice) => [notice.kind, notice.key]),
+        [['broken-blob', key]],
+      );
+      assert.equal(sha256(await blob(store, value.digest)), value.digest);
+    }
   });
 
   it('fail with the first failure, and nothing goes on or is left staged', async () => {

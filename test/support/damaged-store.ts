@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { link, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { composeAccess } from '../../functions/compose-access.ts';
@@ -76,21 +76,25 @@ export async function objectsIn(store: string): Promise<readonly string[]> {
 
 export type Damage = 'a bit' | 'the end';
 
-/** Copies a store, with one object damaged and the objects of some areas left out. */
+/** A store of the same objects, some of them damaged and all of some areas left out. What is whole is in both. */
 export async function damagedCopy(
   { store, to }: { readonly store: string; readonly to: string },
-  { key, damage, without }: { readonly key: string; readonly damage: Damage; readonly without: readonly string[] },
+  { keys, damage, without }: { keys: readonly string[]; damage: Damage; without: readonly string[] },
 ): Promise<void> {
-  await rm(to, { recursive: true, force: true });
-  await cp(store, to, { recursive: true });
-  for (const area of without) for (const name of await readdir(join(to, area))) await rm(join(to, area, name));
-  const bytes = await readFile(join(store, key));
+  for (const area of await readdir(store)) await mkdir(join(to, area), { recursive: true });
+  for (const key of await objectsIn(store)) {
+    if (keys.includes(key)) await writeFile(join(to, key), damaged(await readFile(join(store, key)), key, damage));
+    // No object is written to where it lies.
+    else if (!without.some((area) => key.startsWith(`${area}/`))) await link(join(store, key), join(to, key));
+  }
+}
+
+function damaged(bytes: Buffer, key: string, damage: Damage): Buffer {
   assert.ok(bytes.length > 0);
   // Which one is another for each object, and the same each time.
   const chosen = createHash('sha256').update(key).digest().readUInt32LE();
-  if (damage === 'a bit') {
-    const bit = chosen % (bytes.length * 8);
-    bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
-  }
-  await writeFile(join(to, key), damage === 'a bit' ? bytes : bytes.subarray(0, chosen % bytes.length));
+  if (damage === 'the end') return bytes.subarray(0, chosen % bytes.length);
+  const bit = chosen % (bytes.length * 8);
+  bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+  return bytes;
 }
