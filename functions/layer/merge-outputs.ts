@@ -3,7 +3,7 @@ import type { StorePath } from '../nix/store-path.ts';
 import { type DirectoryPlace, isDirectoryPlace, pathOf, type Place, placesIn } from './place.ts';
 import { type RootDirectory, rootDirectory, type RootNode } from './root-node.ts';
 import { MAX_PATH_BYTES } from './tar.ts';
-import { type ByteString, isSymlink, type Tree, UnfitForImageError } from './tree.ts';
+import { type ByteString, isSymlink, MAX_FOLDERS_DEEP, type Tree, UnfitForImageError } from './tree.ts';
 
 /** An output whose files are to be in the image's root. */
 export interface LinkedOutput {
@@ -113,13 +113,19 @@ export function mergeOutputs(
     return merged;
   }
 
+  function isTooLarge(path: ByteString): boolean {
+    return (
+      entriesBelowLinks > MAX_ENTRIES_BELOW_LINKS || path.length > MAX_PATH_BYTES || open.length > 2 * MAX_FOLDERS_DEEP
+    );
+  }
+
   function mergeAll(path: ByteString, byName: ReadonlyMap<ByteString, readonly Place[]>): RootDirectory {
     const merged = rootDirectory();
     for (const [name, candidates] of byName) {
       const below = path === '' ? name : `${path}/${name}`;
       const [winner] = candidates;
       if (open.at(-1)?.isBelowLink) entriesBelowLinks++;
-      if (winner !== undefined && (entriesBelowLinks > MAX_ENTRIES_BELOW_LINKS || below.length > MAX_PATH_BYTES)) {
+      if (winner !== undefined && isTooLarge(below)) {
         throw new UnfitForImageError(
           pathOf(winner),
           'is led to by links in so many ways that the root of the image becomes too large. Its package has to link less',

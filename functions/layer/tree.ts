@@ -111,6 +111,12 @@ export function onDisk(path: ByteString): string | Buffer {
   return /^[\0-\x7f]*$/.test(path) ? path : bytesOf(path);
 }
 
+/**
+ * Folders in folders at the most, in a store path and in a root. From a thousand on, a tree can neither be written as JSON nor
+ * handed to a thread: V8 goes down it on its stack.
+ */
+export const MAX_FOLDERS_DEEP = 400;
+
 /** Entries read before the event loop gets a turn: about three milliseconds. */
 const ENTRIES_PER_TURN = 400;
 
@@ -119,7 +125,7 @@ const ENTRIES_PER_TURN = 400;
  * others have the event loop now and then.
  *
  * @param location where it lies on this machine's disk, which tests choose freely
- * @throws StorePathMissingError when nothing is there; UnfitForImageError for what is neither file, directory nor symbolic link
+ * @throws StorePathMissingError when nothing is there; UnfitForImageError for what is neither file, directory nor symbolic link, or too deep
  */
 export async function readTree(
   location: ByteString,
@@ -127,7 +133,11 @@ export async function readTree(
 ): Promise<Tree> {
   let sinceTurn = 0;
 
-  async function directory(path: ByteString): Promise<Directory> {
+  async function directory(path: ByteString, depth: number): Promise<Directory> {
+    if (depth > MAX_FOLDERS_DEEP) {
+      const problem = `cannot be in an image: it lies in more than ${MAX_FOLDERS_DEEP} folders. Its package has to have fewer`;
+      throw new UnfitForImageError(path, problem);
+    }
     const entries: [ByteString, Tree][] = [];
     const found = readdirSync(onDisk(path), { encoding: 'latin1', withFileTypes: true });
     found.sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -138,7 +148,7 @@ export async function readTree(
         options.signal?.throwIfAborted();
       }
       const below = `${path}/${entry.name}`;
-      if (entry.isDirectory()) entries.push([entry.name, await directory(below)]);
+      if (entry.isDirectory()) entries.push([entry.name, await directory(below, depth + 1)]);
       else if (entry.isSymbolicLink()) entries.push([entry.name, symlink(below)]);
       else entries.push([entry.name, file(below)]);
     }
@@ -147,7 +157,7 @@ export async function readTree(
 
   const stat = lstatSync(onDisk(location), { throwIfNoEntry: false });
   if (stat === undefined) throw new StorePathMissingError(location);
-  if (stat.isDirectory()) return directory(location);
+  if (stat.isDirectory()) return directory(location, 0);
   return stat.isSymbolicLink() ? symlink(location) : file(location);
 }
 

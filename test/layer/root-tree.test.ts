@@ -207,6 +207,19 @@ describe("an image's root", () => {
     });
   });
 
+  it('refuses links that lead deeper and deeper', () => {
+    const linked = new Map(
+      Array.from({ length: 6 }, (_, number) => {
+        let tree = treeOf({ d: link(`${storePath(`deep-${number + 1}`)}/d`), [`f${number}`]: '' });
+        for (let depth = 0; depth < 300; depth++) tree = { entries: [['d', tree]] };
+        return [storePath(`deep-${number}`), tree] as const;
+      }),
+    );
+    const both = ['a', 'b'].map((name) => asked(name, { share: { [name]: '', d: link(`${storePath('deep-0')}/d`) } }));
+    const own = asked('c', { etc: { d: link(`${storePath('deep-0')}/d`) } });
+    assert.throws(() => rootTree({ requested: [...both, own], propagated: [], linked }), { code: 'UNFIT_FOR_IMAGE' });
+  });
+
   it('ends on links that go round', () => {
     const { at } = look([asked('round', { share: { a: link('b'), b: link('a') } })]);
     assert.equal(at('share/a'), '-> b');

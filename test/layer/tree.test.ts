@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { linkSync } from 'node:fs';
+import { linkSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { treeSchema } from '../../functions/layer/tree-schema.ts';
@@ -43,6 +43,20 @@ describe('readTree', () => {
     const root = write(join(folder, 'hard'), { a: 'same' });
     linkSync(join(root, 'a'), join(root, 'b'));
     assert.deepEqual(await readTree(root), treeOf({ a: 'same', b: 'same' }));
+  });
+
+  it('refuses folders that lie too deep for JSON and threads, and takes those that do not', async () => {
+    const deep = (folders: number): string => {
+      const root = join(folder, `deep-${folders}`);
+      mkdirSync(join(root, ...Array.from({ length: folders }, () => 'd')), { recursive: true });
+      return root;
+    };
+    const tree = await readTree(deep(400));
+    assert.equal(
+      JSON.stringify(structuredClone(tree)).length,
+      '{"entries":[["d",]]}'.length * 400 + '{"entries":[]}'.length,
+    );
+    await assert.rejects(readTree(deep(401)), { code: 'UNFIT_FOR_IMAGE', message: /it lies in more than 400 folders/ });
   });
 
   it('refuses what no layer can hold', async () => {
