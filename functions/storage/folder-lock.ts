@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { readlinkSync, unlinkSync } from 'node:fs';
-import { readlink, rename, symlink, unlink } from 'node:fs/promises';
+import { readlink, symlink, unlink } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { IoOptions } from './blob-store.ts';
 import { ifThere, isErrno } from './folder-file.ts';
@@ -14,15 +14,20 @@ const POLL_MS = 10;
 
 export interface FolderLock {
   /**
-   * Whether the lock is still this holder's: one that was stopped for longer than {@link STALE_LOCK_MS} (a suspended
-   * machine) may have lost it. Synchronous, so that next to nothing comes between the answer and its use.
+   * To be called right before what the lock protects: a holder that was stopped for longer than {@link STALE_LOCK_MS}
+   * (a suspended machine, a slow disk) may have lost it. Synchronous, so that next to nothing comes between.
+   *
+   * @throws LockLostError which `withFolderLock` answers by beginning anew
    */
-  isHeld(): boolean;
+  checkHeld(): void;
 }
+
+class LockLostError extends Error {}
 
 /**
  * Runs `action` while holding the lock `path`, which excludes every other process that shares the folder. Waits for
- * other holders; for a killed one, for {@link STALE_LOCK_MS}.
+ * other holders; for a killed one, for {@link STALE_LOCK_MS}. An action that finds its lock lost is run again with a
+ * new one.
  *
  * The lock is a symbolic link to nowhere that spells its holder: made in one step with its content, and also on a full
  * disk, where deleting must work.
@@ -34,12 +39,20 @@ export async function withFolderLock<T>(
   action: (lock: FolderLock) => Promise<T>,
   { signal, staleLockMs = STALE_LOCK_MS }: IoOptions & { staleLockMs?: number | undefined } = {},
 ): Promise<T> {
-  const holder = randomUUID();
-  await take(path, holder, staleLockMs, signal);
-  try {
-    return await action({ isHeld: () => holderSync(path) === holder });
-  } finally {
-    if (holderSync(path) === holder) unlinkSync(path);
+  for (;;) {
+    const holder = randomUUID();
+    await take(path, holder, staleLockMs, signal);
+    try {
+      return await action({
+        checkHeld: () => {
+          if (holderSync(path) !== holder) throw new LockLostError('another took the lock over');
+        },
+      });
+    } catch (error) {
+      if (!(error instanceof LockLostError)) throw error;
+    } finally {
+      if (holderSync(path) === holder) unlinkSync(path);
+    }
   }
 }
 
@@ -53,25 +66,21 @@ async function take(path: string, own: string, staleLockMs: number, signal?: Abo
     const holder = await ifThere(readlink(path));
     if (holder === undefined) continue;
     if (seen?.holder !== holder) seen = { holder, sinceMs: performance.now() };
-    else if (performance.now() - seen.sinceMs > staleLockMs) await breakLock(path, own, holder);
+    const seenForMs = performance.now() - seen.sinceMs;
+    if (seenForMs > staleLockMs) await breakLock(path, holder, { anew: seenForMs > 2 * staleLockMs });
     await sleep(POLL_MS * (0.5 + Math.random()), undefined, { signal });
   }
 }
 
-/** Takes the lock away from `stale`. One rename decides among those who try at once. */
-async function breakLock(path: string, own: string, stale: string): Promise<void> {
-  const broken = `${path}.${own}`;
-  try {
-    await rename(path, broken);
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return;
-    throw error;
-  }
-  const holder = await readlink(broken);
-  // Another was faster and a new holder stood here: it gets its lock back. Should a third have come in between, the
-  // new holder's isHeld() tells.
-  if (holder !== stale) await makeLock(path, holder);
-  await unlink(broken);
+/**
+ * Takes the lock away from `stale`. Of all who try, the one that makes the link beside it does so: nobody who was slow
+ * takes it from a new holder. `anew`: the link was left by a killed process as well, and goes.
+ */
+async function breakLock(path: string, stale: string, { anew }: { readonly anew: boolean }): Promise<void> {
+  const breaking = `${path}.${stale}`;
+  const isMine = await makeLock(breaking, stale);
+  if (isMine && holderSync(path) === stale) unlinkSync(path);
+  if (isMine || anew) await ifThere(unlink(breaking));
 }
 
 async function makeLock(path: string, holder: string): Promise<boolean> {

@@ -59,7 +59,7 @@ export function folderStore(path: string, { staleLockMs, notice }: FolderStoreOp
   function replace(key: ObjectKey, temporary: string, generation: Generation, options: IoOptions): Promise<boolean> {
     return locked(key, options, async (lock) => {
       if ((await statFile(fileOf(key), key))?.generation !== generation) return false;
-      checkHeld(lock);
+      lock.checkHeld();
       renameSync(temporary, fileOf(key));
       await syncFolder(folderOf(key));
       return true;
@@ -204,7 +204,7 @@ export function folderStore(path: string, { staleLockMs, notice }: FolderStoreOp
           if (generation === undefined) {
             if ((await ifThere(stat(fileOf(key)))) === undefined) return false;
           } else if ((await statFile(fileOf(key), key))?.generation !== generation) return false;
-          checkHeld(lock);
+          lock.checkHeld();
           unlinkSync(fileOf(key));
           return true;
         });
@@ -220,8 +220,4 @@ export function folderStore(path: string, { staleLockMs, notice }: FolderStoreOp
       }
     },
   };
-}
-
-function checkHeld(lock: FolderLock): void {
-  if (!lock.isHeld()) throw new Error('this process was stopped for so long that another took its lock over');
 }

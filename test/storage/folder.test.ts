@@ -1,8 +1,20 @@
 import assert from 'node:assert/strict';
 import { type ChildProcessByStdio, execFileSync, spawnSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readFile, readdir, rm, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
+import { existsSync, unlinkSync } from 'node:fs';
+import {
+  chmod,
+  mkdir,
+  mkdtemp,
+  readFile,
+  readdir,
+  rm,
+  symlink,
+  truncate,
+  unlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
@@ -11,6 +23,7 @@ import { type TestContext, describe, it } from 'node:test';
 import { publishBlob } from '../../functions/layer/publish-blob.ts';
 import { type BlobStore, type StoreNotice, StorageError } from '../../functions/storage/blob-store.ts';
 import { folderStore } from '../../functions/storage/folder.ts';
+import { withFolderLock } from '../../functions/storage/folder-lock.ts';
 import { FolderUnusableError, prepareFolder } from '../../functions/storage/folder-prepare.ts';
 import { objectKey } from '../../functions/storage/object-key.ts';
 import { blobStoreConformance, publish } from './conformance.ts';
@@ -233,6 +246,37 @@ describe('processes that share a folder', () => {
     assert.equal(won.filter(Boolean).length, 1);
     assert.equal((await store.readRecord(key))?.bytes.toString(), `new ${won.indexOf(true)}`);
     assert.ok(tookMs >= staleLockMs, `taken over after ${tookMs} ms`);
+    assert.deepEqual(await stagedIn(folder), []);
+  });
+
+  it('take over the lock of one that was killed while it took over another', { timeout: 60_000 }, async (context) => {
+    const folder = await preparedFolder(context);
+    const key = objectKey('pins', 'p');
+    const store = folderStore(folder, { staleLockMs: 100 });
+    await store.createRecord(key, Buffer.from('old'));
+    await symlink('killed', join(folder, 'uploads', 'pins.p.lock'));
+    await symlink('killed', join(folder, 'uploads', 'pins.p.lock.killed'));
+    assert.equal(await store.delete(key), true);
+    assert.deepEqual(await stagedIn(folder), []);
+  });
+
+  it('begin anew when they were stopped for so long that another took their lock over', async (context) => {
+    const folder = await preparedFolder(context);
+    const path = join(folder, 'uploads', 'pins.p.lock');
+    let times = 0;
+    const given = await withFolderLock(path, async (lock) => {
+      times++;
+      if (times === 1) {
+        await unlink(path);
+        await symlink('another', path);
+        setTimeout(() => {
+          unlinkSync(path);
+        }, 50);
+      }
+      lock.checkHeld();
+      return `at time ${times}`;
+    });
+    assert.equal(given, 'at time 2');
     assert.deepEqual(await stagedIn(folder), []);
   });
 
