@@ -7,12 +7,12 @@ import type { Leases } from '../storage/leases.ts';
 import { imageAttempts } from './attempt-image.ts';
 import type { Asker } from './build-record.ts';
 import type { Builds } from './builds.ts';
-import { type BuildBudget, buildQueue } from './build-queue.ts';
+import { type BuildBudget, buildQueue, type InTurn, type SpentBudget } from './build-queue.ts';
 import { failures } from './failures.ts';
 import { imageOf, type ImageRecord } from './image.ts';
 import { imageCache } from './image-cache.ts';
 import type { ImageMaker, ImageOrder } from './image-maker.ts';
-import type { ImageRequest } from './image-request.ts';
+import { type ImageRequest, nameOf } from './image-request.ts';
 import { imageJudge, type Judgement } from './judge-image.ts';
 import { leasedBuilds } from './leased-build.ts';
 import type { ImageOrigin, ImageOutcome, ImageUnavailable, PackagesDenied } from './outcome.ts';
@@ -20,8 +20,8 @@ import type { PackagePolicy } from './package-policy.ts';
 import { type LookUpBudget, type PinOptions, pins, type Pins } from './pins.ts';
 import { imageRecovery } from './recover-image.ts';
 import { renewal } from './renewal.ts';
+import { spent } from './try-later.ts';
 import { waitFor } from './wait-for.ts';
-import { watchedBuilds } from './watched-build.ts';
 
 /** Images from names: found where they are, made where they are not, once, whoever asks for them and wherever. */
 export interface ImageBuilder {
@@ -113,14 +113,7 @@ export function imageBuilder(world: {
     expectBlobs(record);
     kept.made(record);
   };
-  const buildOnce = watchedBuilds({
-    builds: world.builds,
-    shared,
-    look: lookAround,
-    attempt: imageAttempts({ maker, failed, made, log, timeoutMs, stopped: stopped.signal }),
-    log,
-    stopped: stopped.signal,
-  });
+  const attempt = imageAttempts({ maker, failed, made, log, timeoutMs, stopped: stopped.signal });
 
   function expectBlobs(record: ImageRecord): void {
     for (const { digest, size } of imageOf(record).blobs) known.expect(digest, size);
@@ -160,8 +153,44 @@ export function imageBuilder(world: {
     return (found && (await give(found.record, found.from, options))) ?? failed.find(key, options);
   }
 
+  /** Makes an image, or waits for the instance that does, and tells who watches. */
+  async function share(
+    order: ImageOrder,
+    key: string,
+    { inTurn, by, budget }: { inTurn: InTurn; by: Asker | undefined; budget: BuildBudget | undefined },
+  ): Promise<ImageOutcome | SpentBudget> {
+    const { request, revision } = order;
+    const watched = world.builds?.begin(key, by ?? { repository: nameOf(request), reference: revision }, revision);
+    async function makeInTurn(): Promise<ImageOutcome | SpentBudget> {
+      // Only here it is certain that nobody has made it, or makes it, and that it did not fail lately.
+      const left = budget?.take();
+      if (left?.kind === 'spent') return left;
+      watched?.claim();
+      return inTurn(async () => {
+        watched?.run();
+        const outcome = await attempt(order, key, watched);
+        if (!isBuild(outcome)) budget?.giveBack();
+        watched?.end(outcome);
+        return outcome;
+      });
+    }
+    try {
+      // The lease before the place in the queue: who waits for another instance is not stuck behind builds of this one.
+      const outcome = await shared.run({ key, look: () => lookAround(key), make: makeInTurn });
+      watched?.leave(outcome.kind === 'spent' ? spent(outcome.retryAfterSeconds) : outcome);
+      return outcome;
+    } catch (error) {
+      // Whoever began it may have left, and nobody else would say it.
+      if (!stopped.signal.aborted) log.warn({ key, err: error }, "a build ended with a fault that is not the image's");
+      throw error;
+    } finally {
+      // Only what ended with an error has not been told.
+      watched?.end(undefined);
+    }
+  }
+
   function join(order: ImageOrder, key: string, { budget, asker }: BuildOptions): Promise<ImageOutcome> {
-    return queue.join(key, budget, (inTurn, own) => buildOnce(order, key, { inTurn, by: asker, budget: own }));
+    return queue.join(key, budget, (inTurn, own) => share(order, key, { inTurn, by: asker, budget: own }));
   }
 
   /** @param begun gets the key as soon as it is known */
@@ -244,4 +273,9 @@ export function imageBuilder(world: {
       await Promise.all([shared.returned(), world.builds?.stop()]);
     },
   };
+}
+
+/** What turned out to be refused, unknown or without room was not built. */
+function isBuild({ kind }: ImageOutcome): boolean {
+  return kind === 'image' || kind === 'build-failed' || kind === 'out-of-time';
 }
