@@ -1,9 +1,9 @@
 import type { Server } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { http } from '@google-cloud/functions-framework';
-import { composeAccess } from './compose-access.ts';
-import type { ComposedRegistry } from './compose-registry.ts';
-import { type Config, parseConfig } from './config.ts';
+import { composeAccess } from './compose/access.ts';
+import type { ComposedRegistry } from './compose/registry.ts';
+import { type Config, parseConfig } from './config/config.ts';
 import { answerBeforeFramework } from './http/before-framework.ts';
 import { answerBrokenRequests, limitConnections } from './http/connections.ts';
 import { earlyHandler } from './http/early-handler.ts';
@@ -28,8 +28,8 @@ async function start(config: Config): Promise<Handler> {
   });
 
   async function compose(port: number): Promise<void> {
-    const { composeRegistry } = await import('./compose-registry.ts');
-    const composed = await composeRegistry(config, { gate, log });
+    const { composeRegistry } = await import('./compose/registry.ts');
+    const composed = await composeRegistry(config, { gate, log, folder: import.meta.dirname });
     composing.resolve(composed);
     log.info({ port, ...composed.description, access }, 'ready');
     if (config.logFormat === 'text') process.stdout.write(`\nTry it:  docker run --rm localhost:${port}/hello\n\n`);

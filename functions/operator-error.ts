@@ -1,14 +1,14 @@
 import { CredentialsError } from './access/credentials.ts';
-import { ConfigError } from './config.ts';
+import { ConfigError } from './config/config.ts';
 import { ListenError } from './http/server.ts';
 import { CompressorMissingError } from './layer/compressor-error.ts';
-import { PopularityError } from './layer/plan-popularity.ts';
+import { PopularityError } from './layer/popularity.ts';
 import { SourceError } from './nix/source.ts';
-import { StoreSpaceError } from './nix/store-space.ts';
+import { StoreSpaceError } from './nix/room/space.ts';
 import { StorageError } from './storage/blob-store.ts';
-import { FolderUnusableError } from './storage/folder-prepare.ts';
-import { BucketUnusableError } from './storage/gcs-start.ts';
-import { SigningKeyError } from './storage/signing-key.ts';
+import { FolderUnusableError } from './storage/folder/prepare.ts';
+import { BucketUnusableError } from './storage/gcs/start.ts';
+import { SigningKeyError } from './storage/gcs/key-signer.ts';
 
 const KINDS = [
   ...[ConfigError, ListenError],

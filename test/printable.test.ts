@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { errorAnswer } from '../functions/http/error-answer.ts';
+import { errorAnswer } from '../functions/answers/error.ts';
 import { printable } from '../functions/printable.ts';
 
 describe('a text that goes to a terminal', () => {

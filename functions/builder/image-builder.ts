@@ -4,24 +4,24 @@ import { type Digest, hexOf } from '../oci/digest.ts';
 import type { BlobStore, IoOptions } from '../storage/blob-store.ts';
 import type { KnownBlobs } from '../storage/known-blobs.ts';
 import type { Leases } from '../storage/leases.ts';
-import { imageAttempts } from './attempt-image.ts';
+import { imageAttempts } from './attempts/attempt.ts';
 import type { Asker } from './build-record.ts';
-import type { Builds } from './builds.ts';
-import { type BuildBudget, buildQueue, type InTurn, type SpentBudget } from './build-queue.ts';
+import type { Builds } from './builds/builds.ts';
+import { type BuildBudget, buildQueue, type InTurn, type SpentBudget } from './attempts/queue.ts';
 import { failures } from './failures.ts';
 import { imageOf, type ImageRecord } from './image.ts';
-import { imageCache } from './image-cache.ts';
-import type { ImageMaker, ImageOrder } from './image-maker.ts';
+import { imageCache } from './images/cache.ts';
+import type { ImageMaker, ImageOrder } from './make/make.ts';
 import { type ImageRequest, nameOf } from './image-request.ts';
-import { imageJudge, type Judgement } from './judge-image.ts';
-import { leasedBuilds } from './leased-build.ts';
+import { imageJudge, type Judgement } from './images/judge.ts';
+import { leasedBuilds } from './attempts/one-instance.ts';
 import type { ImageOrigin, ImageOutcome, ImageUnavailable, PackagesDenied } from './outcome.ts';
 import type { PackagePolicy } from './package-policy.ts';
 import { type LookUpBudget, type PinOptions, pins, type Pins } from './pins.ts';
-import { imageRecovery } from './recover-image.ts';
-import { renewal } from './renewal.ts';
-import { spent } from './try-later.ts';
-import { waitFor } from './wait-for.ts';
+import { imageRecovery } from './images/recover.ts';
+import { renewal } from './images/expiry.ts';
+import { spent } from './attempts/try-later.ts';
+import { waitFor } from '../work/wait-for.ts';
 
 /** Images from names: found where they are, made where they are not, once, whoever asks for them and wherever. */
 export interface ImageBuilder {

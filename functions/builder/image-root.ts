@@ -1,5 +1,5 @@
 import type { RootDirectory } from '../layer/root-node.ts';
-import { rootTree } from '../layer/root-tree.ts';
+import { rootTree } from '../layer/root/root.ts';
 import type { ByteString, Tree } from '../layer/tree.ts';
 import type { StorePath } from '../nix/store-path.ts';
 import type { KnownPackage } from './package-record.ts';

@@ -1,4 +1,4 @@
-import type { RefusedAttribute, UnknownAttribute } from '../nix/resolve.ts';
+import type { RefusedAttribute, UnknownAttribute } from '../nix/resolve/resolve.ts';
 import type { Image } from './image.ts';
 
 /** What came of asking for an image. */

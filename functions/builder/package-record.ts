@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { treeSchema } from '../layer/tree-schema.ts';
 import type { NamedPackage } from '../nix/nix.ts';
-import type { RefusedAttribute, UnknownAttribute } from '../nix/resolve.ts';
+import type { RefusedAttribute, UnknownAttribute } from '../nix/resolve/resolve.ts';
 import { type ClosurePath, storePathSchema } from '../nix/store-path.ts';
 import type { System } from '../oci/platform.ts';
 import { objectKey } from '../storage/object-key.ts';

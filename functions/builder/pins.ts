@@ -1,13 +1,13 @@
 import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 import { z } from 'zod';
-import { sharedWork } from '../layer/shared-work.ts';
+import { sharedWork } from '../work/shared-work.ts';
 import { COMMIT, type PackageSource, SourceError } from '../nix/source.ts';
 import type { BlobStore, IoOptions } from '../storage/blob-store.ts';
 import { objectKey } from '../storage/object-key.ts';
 import { findRecord, keyHash, overwriteRecord } from '../storage/record.ts';
 import type { ImageUnavailable } from './outcome.ts';
-import { tooManyLookUps, tooManyUnknown } from './try-later.ts';
+import { tooManyLookUps, tooManyUnknown } from './attempts/try-later.ts';
 
 /** What a reference means at the moment. */
 export type Pinned =

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { composeStore } from '../compose-store.ts';
+import { composeStore } from '../compose/store.ts';
 import { parseSelection } from '../upkeep/selection.ts';
 import { purge } from '../upkeep/purge.ts';
 import { runCommand, UsageError } from './run-command.ts';

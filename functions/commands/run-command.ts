@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { type Config, parseConfig } from '../config.ts';
+import { type Config, parseConfig } from '../config/config.ts';
 import { toldToOperator } from '../operator-error.ts';
 
 /** A command was not called as it can be. */

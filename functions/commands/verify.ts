@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { composeStore } from '../compose-store.ts';
+import { composeStore } from '../compose/store.ts';
 import { verify } from '../upkeep/verify.ts';
 import { runCommand } from './run-command.ts';
 

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { z } from 'zod/mini';
-import type { AllowedCommits } from '../nix/git-source.ts';
+import type { AllowedCommits } from '../nix/git/git.ts';
 import { matching, oneOf, text } from './variable.ts';
 
 /** `NIXERY_CHANNEL`, `NIXERY_PKGS_REPO` or `NIXERY_PKGS_PATH`. */

@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { type Answer, send } from './answer.ts';
-import { errorAnswer } from './error-answer.ts';
+import { type Answer, send } from '../answers/answer.ts';
+import { errorAnswer } from '../answers/error.ts';
 import type { Handler } from './handler.ts';
 
 /**

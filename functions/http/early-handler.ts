@@ -2,12 +2,12 @@ import type { IncomingMessage } from 'node:http';
 import type { Logger } from 'pino';
 import { type AddressSource, clientAddress } from '../access/client-address.ts';
 import type { Admission, Gate } from '../access/gate.ts';
-import { type Answer, send } from './answer.ts';
-import { refusedAnswer } from './error-answer.ts';
+import { type Answer, send } from '../answers/answer.ts';
+import { refusedAnswer } from '../answers/error.ts';
 import type { Handler } from './handler.ts';
-import { baseAnswer } from './json-answer.ts';
-import { healthAnswer, readyAnswer } from './probe-answer.ts';
-import { bringsBody } from './request-body.ts';
+import { baseAnswer } from '../answers/json.ts';
+import { healthAnswer, readyAnswer } from '../answers/probe.ts';
+import { bringsBody } from '../answers/request-body.ts';
 import { route } from './route.ts';
 
 const STARTING = [{ kind: 'starting', message: 'the process is about to be ready' }] as const;

@@ -7,10 +7,10 @@ import type { BlobOutcome, ManifestOutcome } from '../registry/outcome.ts';
 import type { Readiness } from '../registry/readiness.ts';
 import type { Registry } from '../registry/registry.ts';
 import { SourceError } from '../nix/source.ts';
-import { type Answer, BodyGoneError, send } from './answer.ts';
-import { type Pages, welcomeAnswer } from './page.ts';
+import { type Answer, BodyGoneError, send } from '../answers/answer.ts';
+import { type Pages, welcomeAnswer } from '../answers/page.ts';
 import type { Audit } from './audit.ts';
-import { blobAnswer, redirectAnswer } from './blob-answer.ts';
+import { blobAnswer, redirectAnswer } from '../answers/blob.ts';
 import {
   bodyAnswer,
   errorAnswer,
@@ -19,15 +19,15 @@ import {
   noEndpointAnswer,
   refusedAnswer,
   unsupportedAnswer,
-} from './error-answer.ts';
-import { baseAnswer } from './json-answer.ts';
-import { badPageAnswer, referrersAnswer, tagsAnswer } from './list-answer.ts';
+} from '../answers/error.ts';
+import { baseAnswer } from '../answers/json.ts';
+import { badPageAnswer, referrersAnswer, tagsAnswer } from '../answers/list.ts';
 import { isFromElsewhere } from './fetch-site.ts';
-import { manifestAnswer } from './manifest-answer.ts';
-import { healthAnswer, readyAnswer } from './probe-answer.ts';
+import { manifestAnswer } from '../answers/manifest.ts';
+import { healthAnswer, readyAnswer } from '../answers/probe.ts';
 import { originOf } from './public-origin.ts';
-import { buildFailedHopAnswer, hopAnswer, isBuildFailure } from './pull-redirect.ts';
-import { bringsBody } from './request-body.ts';
+import { buildFailedHopAnswer, hopAnswer, isBuildFailure } from '../answers/pull-redirect.ts';
+import { bringsBody } from '../answers/request-body.ts';
 import { type Route, route } from './route.ts';
 import { traceContextOf } from './trace-context.ts';
 

@@ -5,19 +5,19 @@ import type { BlobStore } from '../storage/blob-store.ts';
 import type { KnownBlobs } from '../storage/known-blobs.ts';
 import type { Leases } from '../storage/leases.ts';
 import type { ObjectKey } from '../storage/object-key.ts';
-import { unlessAborted } from '../storage/unless-aborted.ts';
+import { unlessAborted } from '../work/unless-aborted.ts';
 import { type Compressor, formatOf } from './compressor.ts';
 import { BlobGoneError, createJoiner, type JoinedLayer, type Layer } from './join.ts';
-import { type LayerMembers, layerMembers, type PackedAhead, type PackingOptions } from './layer-members.ts';
-import type { LayerThreads } from './layer-threads.ts';
-import { createPacker } from './pack.ts';
+import { type LayerMembers, layerMembers, type PackedAhead, type PackingOptions } from './pack/pack.ts';
+import type { LayerThreads } from './threads/threads.ts';
+import { createPacker } from './pack/packer.ts';
 import { memberTarBytesOf, type PackedPath } from './packed-path.ts';
-import { largestLayersFirst } from './pack-order.ts';
-import { type LayerPlanner, layerPlanner } from './plan.ts';
-import type { RecordedBlob } from './recorded-blob.ts';
+import { largestLayersFirst } from './pack/order.ts';
+import { type LayerPlanner, layerPlanner } from './plan/plan.ts';
+import type { RecordedBlob } from '../storage/recorded-blob.ts';
 import { publishRootLayer } from './root-layer.ts';
 import type { RootDirectory } from './root-node.ts';
-import { together } from './together.ts';
+import { together } from '../work/together.ts';
 
 /** A layer as a manifest and an image config name it. */
 export interface ImageLayer {

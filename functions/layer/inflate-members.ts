@@ -1,5 +1,5 @@
 import type { Compressor } from './compressor.ts';
-import type { Inflation } from './inflation.ts';
+import type { Inflation } from './threads/inflation.ts';
 import { layerHash } from './layer-hash.ts';
 
 /** Inflates the members of a layer in the thread that calls it. @throws CompressorError */

@@ -6,17 +6,17 @@ import { isRightBlob } from '../storage/condemn-blob.ts';
 import { blobKey, type KnownBlobs } from '../storage/known-blobs.ts';
 import { type ObjectKey, objectKey, splitObjectKey } from '../storage/object-key.ts';
 import { keyHash } from '../storage/record.ts';
-import { bytesSchema, digestSchema } from './digest-schema.ts';
+import { bytesSchema, digestSchema } from '../oci/digest-schema.ts';
 import { type Compressor, formatOf, type LayerFormat } from './compressor.ts';
-import { FRAME_VERSION, HEAD, TAIL } from './frame.ts';
+import { FRAME_VERSION, HEAD, TAIL } from './frame/frame.ts';
 import { inflateMembers } from './inflate-members.ts';
-import type { Inflation } from './inflation.ts';
-import type { TarTotals } from './layer-messages.ts';
-import { type LayerThreads, sharedLayerThreads } from './layer-threads.ts';
+import type { Inflation } from './threads/inflation.ts';
+import type { TarTotals } from './threads/messages.ts';
+import { type LayerThreads, sharedLayerThreads } from './threads/threads.ts';
 import { isAlone, memberTarBytesOf, type PackedAlone, type PackedPath } from './packed-path.ts';
-import { publishBlob, type PublishedBlob } from './publish-blob.ts';
-import { findOrMake, type RecordedBlob, type RecordedBlobAt } from './recorded-blob.ts';
-import { sharedWork } from './shared-work.ts';
+import { publishBlob, type PublishedBlob } from '../storage/publish-blob.ts';
+import { findOrMake, type RecordedBlob, type RecordedBlobAt } from '../storage/recorded-blob.ts';
+import { sharedWork } from '../work/shared-work.ts';
 
 /** Version of the record below and of how members are joined. */
 const FORMAT = 1;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { HEAD, TAIL } from './frame.ts';
-import type { TarTotals } from './layer-messages.ts';
+import { HEAD, TAIL } from './frame/frame.ts';
+import type { TarTotals } from './threads/messages.ts';
 
 /** Digest and length of an uncompressed layer, of which head and tail are always the same. */
 export interface LayerHash {

@@ -6,12 +6,12 @@ import type { KnownBlobs } from '../storage/known-blobs.ts';
 import { objectKey } from '../storage/object-key.ts';
 import { keyHash } from '../storage/record.ts';
 import { type CompressorIdentity, compressorIdentity, type LayerFormat } from './compressor.ts';
-import { bytesSchema, digestSchema } from './digest-schema.ts';
-import { FRAME_VERSION, HEAD, TAIL } from './frame.ts';
-import type { MemberTotals } from './layer-messages.ts';
-import type { Packing, StorePathPlace } from './packing.ts';
-import { publishBlob, type PublishedBlob } from './publish-blob.ts';
-import type { RecordedBlobAt } from './recorded-blob.ts';
+import { bytesSchema, digestSchema } from '../oci/digest-schema.ts';
+import { FRAME_VERSION, HEAD, TAIL } from './frame/frame.ts';
+import type { MemberTotals } from './threads/messages.ts';
+import type { Packing, StorePathPlace } from './threads/packing.ts';
+import { publishBlob, type PublishedBlob } from '../storage/publish-blob.ts';
+import type { RecordedBlobAt } from '../storage/recorded-blob.ts';
 import { byteString, type Tree } from './tree.ts';
 
 /** Version of the record below and of how a member is made. */

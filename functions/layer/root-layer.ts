@@ -5,7 +5,7 @@ import type { BlobStore } from '../storage/blob-store.ts';
 import type { KnownBlobs } from '../storage/known-blobs.ts';
 import type { Compressor } from './compressor.ts';
 import type { Layer } from './join.ts';
-import { publishBlob } from './publish-blob.ts';
+import { publishBlob } from '../storage/publish-blob.ts';
 import type { RootDirectory, RootNode } from './root-node.ts';
 import { END_OF_ARCHIVE, paddingBytes, tarHeader } from './tar.ts';
 import type { ByteString } from './tree.ts';

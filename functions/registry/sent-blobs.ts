@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { LRUCache } from 'lru-cache';
-import { sharedWork } from '../layer/shared-work.ts';
+import { sharedWork } from '../work/shared-work.ts';
 import { type Digest, digestFromHex } from '../oci/digest.ts';
 import type { BlobStore, Generation, ObjectStat, ReadOptions } from '../storage/blob-store.ts';
 import { condemnBlob } from '../storage/condemn-blob.ts';

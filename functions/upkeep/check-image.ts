@@ -1,7 +1,7 @@
 import { buffer } from 'node:stream/consumers';
 import { z } from 'zod';
 import { type ImageRecord, imageObject } from '../builder/image.ts';
-import { digestSchema } from '../layer/digest-schema.ts';
+import { digestSchema } from '../oci/digest-schema.ts';
 import { type Digest, hexOf } from '../oci/digest.ts';
 import type { BlobStore, IoOptions } from '../storage/blob-store.ts';
 import { blobKey } from '../storage/known-blobs.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { digestSchema } from '../layer/digest-schema.ts';
+import { digestSchema } from '../oci/digest-schema.ts';
 import type { BlobStore, IoOptions } from '../storage/blob-store.ts';
 import { blobKey } from '../storage/known-blobs.ts';
 import type { ObjectKey } from '../storage/object-key.ts';

@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { Answer } from '../http/answer.ts';
+import type { Answer } from '../answers/answer.ts';
 
 /** What happened, to be counted. */
 export interface Measures {

@@ -1,15 +1,15 @@
 import type { BuildSummary } from '../builder/build-record.ts';
-import type { Builds, WatchedBuild } from '../builder/builds.ts';
+import type { Builds, WatchedBuild } from '../builder/builds/builds.ts';
 import type { PackageIndex } from '../builder/package-index.ts';
-import type { Answer } from '../http/answer.ts';
-import { errorAnswer, unsupportedAnswer } from '../http/error-answer.ts';
-import { json } from '../http/json-answer.ts';
-import type { PageRequest } from '../http/page.ts';
+import type { Answer } from '../answers/answer.ts';
+import { errorAnswer, unsupportedAnswer } from '../answers/error.ts';
+import { json } from '../answers/json.ts';
+import type { PageRequest } from '../answers/page.ts';
 import type { System } from '../oci/platform.ts';
-import type { Composing } from './composing.ts';
+import type { Composing } from './composing/composing.ts';
 import type { buildEvents } from './events.ts';
-import type { ImageView } from './image-page.ts';
-import type { Inspecting } from './inspecting.ts';
+import type { ImageView } from './inspecting/page.ts';
+import type { Inspecting } from './inspecting/inspecting.ts';
 import { retryAfter } from './retry-after.ts';
 import type { StartingBuilds } from './starting-builds.ts';
 

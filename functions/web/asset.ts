@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import type { Answer } from '../http/answer.ts';
+import type { Answer } from '../answers/answer.ts';
 
 /** Beside the program, in the sources as in a bundle. */
 const FOLDER = new URL('./assets/', import.meta.url);

@@ -1,5 +1,5 @@
 import type { BuildSummary } from '../builder/build-record.ts';
-import type { WatchedBuild } from '../builder/builds.ts';
+import type { WatchedBuild } from '../builder/builds/builds.ts';
 import { type Html, html } from './html.ts';
 import { logLine } from './log-line.ts';
 import { duration, number, STATES } from './words.ts';

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Builds, WatchedBuild } from '../builder/builds.ts';
-import type { Answer } from '../http/answer.ts';
+import type { Builds, WatchedBuild } from '../builder/builds/builds.ts';
+import type { Answer } from '../answers/answer.ts';
 import { buildTitle, isOver, MAX_SHOWN_LINES } from './build-page.ts';
 import { logPieces } from './log-line.ts';
 import { STATES } from './words.ts';

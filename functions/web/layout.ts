@@ -1,5 +1,5 @@
-import type { Answer } from '../http/answer.ts';
-import { PAGE_HEADERS } from '../http/page.ts';
+import type { Answer } from '../answers/answer.ts';
+import { PAGE_HEADERS } from '../answers/page.ts';
 import type { Assets } from './asset.ts';
 import { type Html, html } from './html.ts';
 

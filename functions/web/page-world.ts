@@ -1,10 +1,10 @@
 import type { Budget } from '../access/budget.ts';
-import type { Builds } from '../builder/builds.ts';
+import type { Builds } from '../builder/builds/builds.ts';
 import type { ImageBuilder } from '../builder/image-builder.ts';
 import type { PackageIndexes } from '../builder/package-index.ts';
 import type { PackagePolicy } from '../builder/package-policy.ts';
-import type { Answer } from '../http/answer.ts';
-import type { Pages } from '../http/page.ts';
+import type { Answer } from '../answers/answer.ts';
+import type { Pages } from '../answers/page.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
 

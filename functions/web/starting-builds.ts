@@ -1,7 +1,7 @@
-import type { Answer } from '../http/answer.ts';
-import { errorAnswer } from '../http/error-answer.ts';
-import { manifestAnswer } from '../http/manifest-answer.ts';
-import type { PageRequest } from '../http/page.ts';
+import type { Answer } from '../answers/answer.ts';
+import { errorAnswer } from '../answers/error.ts';
+import { manifestAnswer } from '../answers/manifest.ts';
+import type { PageRequest } from '../answers/page.ts';
 import type { ManifestOutcome } from '../registry/outcome.ts';
 import { imageAddress } from './build-page.ts';
 import type { PageWorld } from './page-world.ts';

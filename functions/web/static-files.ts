@@ -1,10 +1,10 @@
 import { createReadStream } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';
 import { extname, join, sep } from 'node:path';
-import type { Answer } from '../http/answer.ts';
-import { matches } from '../http/if-none-match.ts';
-import type { PageRequest } from '../http/page.ts';
-import { readRange } from '../http/range.ts';
+import type { Answer } from '../answers/answer.ts';
+import { matches } from '../answers/if-none-match.ts';
+import type { PageRequest } from '../answers/page.ts';
+import { readRange } from '../answers/range.ts';
 
 /** Types of what a web page is made of; of anything else a browser makes a download. */
 const TYPES: Readonly<Record<string, string>> = {

@@ -1,7 +1,7 @@
 import { symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Digest } from '../../functions/oci/digest.ts';
-import { folderStore } from '../../functions/storage/folder.ts';
+import { folderStore } from '../../functions/storage/folder/store.ts';
 import { blobKey } from '../../functions/storage/known-blobs.ts';
 import { purge, type RemovedObject } from '../../functions/upkeep/purge.ts';
 import { parseSelection } from '../../functions/upkeep/selection.ts';

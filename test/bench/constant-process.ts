@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort, projectFolder } from '../support/registry-process.ts';
+import { freePort, projectFolder } from '../support/service/registry-process.ts';
 
 /** A server that answers a constant, through the same framework as the registry. */
 export interface ConstantProcess extends AsyncDisposable {

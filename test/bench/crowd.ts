@@ -1,7 +1,7 @@
 import { fixturePackages } from '../support/nix.ts';
-import { startRegistry } from '../support/registry-process.ts';
-import { pullWhole } from '../support/request.ts';
-import { startCrowd } from '../support/slow-crowd.ts';
+import { startRegistry } from '../support/service/registry-process.ts';
+import { pullWhole } from '../support/http/request.ts';
+import { startCrowd } from '../support/http/slow-crowd.ts';
 import { type Benchmark, seconds } from './figure.ts';
 
 const CONNECTIONS = 2_000;

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { ratesBeside } from '../support/hostile-neighbour.ts';
-import { projectFolder, startRegistry } from '../support/registry-process.ts';
-import { request } from '../support/request.ts';
+import { projectFolder, startRegistry } from '../support/service/registry-process.ts';
+import { request } from '../support/http/request.ts';
 import type { Benchmark, Figure } from './figure.ts';
 
 const HARMLESS = '/v2/harmless/manifests/latest';

@@ -1,11 +1,11 @@
-import { findCompressor } from '../../functions/layer/find-compressor.ts';
+import { findCompressor } from '../../functions/layer/compressors/compressors.ts';
 import { createLayerMaker } from '../../functions/layer/image-layers.ts';
-import { sharedLayerThreads } from '../../functions/layer/layer-threads.ts';
-import { rootTree } from '../../functions/layer/root-tree.ts';
-import { closureOf } from '../../functions/nix/closure.ts';
+import { sharedLayerThreads } from '../../functions/layer/threads/threads.ts';
+import { rootTree } from '../../functions/layer/root/root.ts';
+import { closureOf } from '../../functions/nix/closure/closure.ts';
 import type { ClosurePath } from '../../functions/nix/store-path.ts';
-import { folderStore } from '../../functions/storage/folder.ts';
-import { prepareFolder } from '../../functions/storage/folder-prepare.ts';
+import { folderStore } from '../../functions/storage/folder/store.ts';
+import { prepareFolder } from '../../functions/storage/folder/prepare.ts';
 import { knownBlobs } from '../../functions/storage/known-blobs.ts';
 import { run } from '../support/command.ts';
 import { nix } from '../support/nix.ts';

@@ -2,8 +2,8 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ImageRecord, imageRecordSchema } from '../../functions/builder/image.ts';
 import { debianPackages } from '../support/debian.ts';
-import { type RegistryProcess, startRegistry } from '../support/registry-process.ts';
-import { request } from '../support/request.ts';
+import { type RegistryProcess, startRegistry } from '../support/service/registry-process.ts';
+import { request } from '../support/http/request.ts';
 
 /** A closure of more than 500 MB. */
 export const BIG = 'shell/python3/gcc/nodejs/postgresql/redis-server';

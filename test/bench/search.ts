@@ -2,8 +2,8 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type PackageColumns, packageSearch } from '../../functions/builder/package-search.ts';
 import { debianPackages } from '../support/debian.ts';
-import { startRegistry } from '../support/registry-process.ts';
-import { request } from '../support/request.ts';
+import { startRegistry } from '../support/service/registry-process.ts';
+import { request } from '../support/http/request.ts';
 import type { Benchmark, Figure } from './figure.ts';
 
 const PHRASES = ['git', 'web server', 'lib', 'a', 'python module for'];

@@ -1,8 +1,8 @@
 import { Storage } from '@google-cloud/storage';
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { objectKey } from '../../functions/storage/object-key.ts';
-import { keySigner } from '../../functions/storage/signing-key.ts';
-import { PUBLIC_ENDPOINT } from '../../functions/storage/signing.ts';
+import { keySigner } from '../../functions/storage/gcs/key-signer.ts';
+import { PUBLIC_ENDPOINT } from '../../functions/storage/gcs/signed-url.ts';
 
 /** npm run bench:signing: what a signature costs, beside what the client library's costs. */
 

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { run } from '../support/command.ts';
-import { nodeFlags } from '../support/node-flags.ts';
-import { projectFolder } from '../support/registry-process.ts';
-import { type StartTime, timeStart } from '../support/start-time.ts';
+import { nodeFlags } from '../support/service/node-flags.ts';
+import { projectFolder } from '../support/service/registry-process.ts';
+import { type StartTime, timeStart } from '../support/service/start-time.ts';
 import type { Benchmark, Figure } from './figure.ts';
 
 /** What Node itself takes to answer: the least for any program. */

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from '../support/registry-process.ts';
+import { freePort } from '../support/service/registry-process.ts';
 
 /** Debian's `docker-registry` over a folder: it holds what was pushed to it. */
 export interface StaticRegistry extends AsyncDisposable {

@@ -2,9 +2,9 @@ import { fork } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { publishBlob } from '../../functions/layer/publish-blob.ts';
-import { bucketClient } from '../../functions/storage/gcs-client.ts';
-import { bucketStore } from '../../functions/storage/gcs.ts';
+import { publishBlob } from '../../functions/storage/publish-blob.ts';
+import { bucketClient } from '../../functions/storage/gcs/client.ts';
+import { bucketStore } from '../../functions/storage/gcs/store.ts';
 import { type Benchmark, seconds } from './figure.ts';
 
 const BLOB_BYTES = 300_000_000;

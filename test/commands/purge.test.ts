@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { publishBlob } from '../../functions/layer/publish-blob.ts';
+import { publishBlob } from '../../functions/storage/publish-blob.ts';
 import type { BlobStore } from '../../functions/storage/blob-store.ts';
-import { folderStore } from '../../functions/storage/folder.ts';
-import { prepareFolder } from '../../functions/storage/folder-prepare.ts';
+import { folderStore } from '../../functions/storage/folder/store.ts';
+import { prepareFolder } from '../../functions/storage/folder/prepare.ts';
 import { blobKey } from '../../functions/storage/known-blobs.ts';
 import { memoryStore } from '../../functions/storage/memory.ts';
 import { AREAS, objectKey } from '../../functions/storage/object-key.ts';
@@ -18,8 +18,8 @@ import { verify } from '../../functions/upkeep/verify.ts';
 import { recordBytes } from '../../functions/storage/record-proof.ts';
 import { startBucket } from '../support/bucket/server.ts';
 import { storeOver } from '../support/bucket/store.ts';
-import { rewrite, saidIn } from '../support/stored-record.ts';
-import { storeImage } from '../support/stored-image.ts';
+import { rewrite, saidIn } from '../support/store/stored-record.ts';
+import { storeImage } from '../support/store/stored-image.ts';
 
 const OTHER_REVISION = 'b'.repeat(40);
 

@@ -12,8 +12,8 @@ import { AREAS, objectKey, type ObjectKey } from '../../functions/storage/object
 import { type Problem, verify, type VerifyOptions } from '../../functions/upkeep/verify.ts';
 import { startBucket } from '../support/bucket/server.ts';
 import { storeOver } from '../support/bucket/store.ts';
-import { rewrite, saidIn } from '../support/stored-record.ts';
-import { storeImage, type StoredSample } from '../support/stored-image.ts';
+import { rewrite, saidIn } from '../support/store/stored-record.ts';
+import { storeImage, type StoredSample } from '../support/store/stored-image.ts';
 
 async function problemsOf(store: BlobStore, options: VerifyOptions = {}): Promise<Problem[]> {
   const problems: Problem[] = [];

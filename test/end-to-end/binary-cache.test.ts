@@ -8,8 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { run } from '../support/command.ts';
-import { type RegistryProcess, startRegistry } from '../support/registry-process.ts';
-import { pull } from '../support/request.ts';
+import { type RegistryProcess, startRegistry } from '../support/service/registry-process.ts';
+import { pull } from '../support/http/request.ts';
 
 /** A binary cache with a password, made on another machine. What lies in it can be built nowhere else. */
 

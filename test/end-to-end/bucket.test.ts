@@ -8,12 +8,12 @@ import { OBJECT_USER } from '../support/bucket/access.ts';
 import { type BucketDouble, environmentOf, startBucket } from '../support/bucket/server.ts';
 import { run } from '../support/command.ts';
 import { debianPackages } from '../support/debian.ts';
-import { startDockerEngine } from '../support/docker-engine.ts';
-import { copyAndCheck } from '../support/image-layout.ts';
+import { startDockerEngine } from '../support/clients/docker-engine.ts';
+import { copyAndCheck } from '../support/clients/image-layout.ts';
 import { fixturePackages } from '../support/nix.ts';
 import { imagesMade, type PulledImage, pullImage } from '../support/pulled-image.ts';
-import { type RegistryProcess, startRegistry } from '../support/registry-process.ts';
-import { request, type Response } from '../support/request.ts';
+import { type RegistryProcess, startRegistry } from '../support/service/registry-process.ts';
+import { request, type Response } from '../support/http/request.ts';
 import { scratchFolders } from '../support/scratch-folders.ts';
 
 /** Registries over a bucket: on 127.0.0.1 the registry, on localhost the bucket, as two hosts are. */

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { run } from '../support/command.ts';
-import { type DockerRegistry, startDockerRegistry } from '../support/docker-registry.ts';
-import { copyAndCheck } from '../support/image-layout.ts';
+import { type DockerRegistry, startDockerRegistry } from '../support/clients/docker-registry.ts';
+import { copyAndCheck } from '../support/clients/image-layout.ts';
 
 /** Real clients pull and run images of Debian's packages. */
 

@@ -6,8 +6,8 @@ import { after, before, describe, it } from 'node:test';
 import { execa } from 'execa';
 import { digestOfBytes } from '../../functions/oci/digest.ts';
 import { fixturePackages } from '../support/nix.ts';
-import { projectFolder, type RegistryProcess, startRegistry } from '../support/registry-process.ts';
-import { request, requestHeld } from '../support/request.ts';
+import { projectFolder, type RegistryProcess, startRegistry } from '../support/service/registry-process.ts';
+import { request, requestHeld } from '../support/http/request.ts';
 
 /** The commands as a person runs them, beside two instances that serve from one folder. */
 

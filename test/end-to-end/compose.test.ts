@@ -6,11 +6,11 @@ import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { run } from '../support/command.ts';
 import { debianPackages } from '../support/debian.ts';
-import { copyAndCheck } from '../support/image-layout.ts';
+import { copyAndCheck } from '../support/clients/image-layout.ts';
 import { fixturePackages } from '../support/nix.ts';
 import { imagesMade, pullImage } from '../support/pulled-image.ts';
-import { type RegistryProcess, startRegistry } from '../support/registry-process.ts';
-import { request } from '../support/request.ts';
+import { type RegistryProcess, startRegistry } from '../support/service/registry-process.ts';
+import { request } from '../support/http/request.ts';
 import { scratchFolders } from '../support/scratch-folders.ts';
 
 /** What a second pull, a second name and a second instance do not do again. */

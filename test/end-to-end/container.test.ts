@@ -8,12 +8,12 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type BucketDouble, environmentOf, startBucket } from '../support/bucket/server.ts';
-import { aptProxy, containerBase } from '../support/container-base.ts';
+import { aptProxy, containerBase } from '../support/service/container-base.ts';
 import { debianPackages } from '../support/debian.ts';
-import { type DockerEngine, startDockerEngine } from '../support/docker-engine.ts';
-import { projectFolder } from '../support/registry-process.ts';
-import { pull, request } from '../support/request.ts';
-import { type ServiceContainer, startContainer } from '../support/service-container.ts';
+import { type DockerEngine, startDockerEngine } from '../support/clients/docker-engine.ts';
+import { projectFolder } from '../support/service/registry-process.ts';
+import { pull, request } from '../support/http/request.ts';
+import { type ServiceContainer, startContainer } from '../support/service/container.ts';
 
 /**
  * The image that `nix/Dockerfile` describes, on a Debian that is made here, run as Cloud Run runs it: the bucket, the

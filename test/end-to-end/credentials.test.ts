@@ -6,10 +6,10 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { run } from '../support/command.ts';
 import { basic, writeCredentials } from '../support/credentials.ts';
-import { type DockerEngine, startDockerEngine } from '../support/docker-engine.ts';
+import { type DockerEngine, startDockerEngine } from '../support/clients/docker-engine.ts';
 import { fixturePackages } from '../support/nix.ts';
-import { projectFolder, type RegistryProcess, startRegistry } from '../support/registry-process.ts';
-import { request, requestHeld } from '../support/request.ts';
+import { projectFolder, type RegistryProcess, startRegistry } from '../support/service/registry-process.ts';
+import { request, requestHeld } from '../support/http/request.ts';
 import { personInfo, type TokenInfoDouble, tokenInfoDouble } from '../support/token-info.ts';
 
 /** A private endpoint, and the clients that pull from it with and without credentials. */

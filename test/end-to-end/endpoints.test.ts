@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { digestOfBytes } from '../../functions/oci/digest.ts';
 import { fixturePackages } from '../support/nix.ts';
-import { type RegistryProcess, startRegistry } from '../support/registry-process.ts';
-import { requestHeld } from '../support/request.ts';
+import { type RegistryProcess, startRegistry } from '../support/service/registry-process.ts';
+import { requestHeld } from '../support/http/request.ts';
 
 /** The endpoints of the pull protocol, over HTTP, with the real Nix and packages that a shell alone can build. */
 

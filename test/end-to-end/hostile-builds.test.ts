@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { nicenessBelowRegistries } from '../support/hostile-neighbour.ts';
-import { projectFolder, startRegistry } from '../support/registry-process.ts';
-import { request, requestHeld } from '../support/request.ts';
+import { projectFolder, startRegistry } from '../support/service/registry-process.ts';
+import { request, requestHeld } from '../support/http/request.ts';
 
 /** What a hostile package set does to pulls of images that are there, and to who sees why its own fail. */
 

@@ -8,8 +8,8 @@ import { digestOfBytes } from '../../functions/oci/digest.ts';
 import { environmentOf, startBucket } from '../support/bucket/server.ts';
 import { shuffled } from '../support/debian.ts';
 import { fixturePackages } from '../support/nix.ts';
-import { startRegistry } from '../support/registry-process.ts';
-import { pull, request } from '../support/request.ts';
+import { startRegistry } from '../support/service/registry-process.ts';
+import { pull, request } from '../support/http/request.ts';
 
 const IMAGES = ['greet', 'greet/lib', 'random/lib', 'several/capital', 'sleeps.s3/greet'];
 const KILLS = 30;

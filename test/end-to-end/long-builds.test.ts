@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { alternatingProxy } from '../support/alternating-proxy.ts';
+import { alternatingProxy } from '../support/http/alternating-proxy.ts';
 import { run } from '../support/command.ts';
-import { type DockerEngine, startDockerEngine } from '../support/docker-engine.ts';
-import { copyAndCheck } from '../support/image-layout.ts';
+import { type DockerEngine, startDockerEngine } from '../support/clients/docker-engine.ts';
+import { copyAndCheck } from '../support/clients/image-layout.ts';
 import { fixturePackages } from '../support/nix.ts';
-import { startRegistry } from '../support/registry-process.ts';
-import { request, requestHeld } from '../support/request.ts';
+import { startRegistry } from '../support/service/registry-process.ts';
+import { request, requestHeld } from '../support/http/request.ts';
 
 /** Builds that take longer than clients wait, that fail, and that are cut short. */
 

@@ -7,10 +7,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { digestOfBytes } from '../../functions/oci/digest.ts';
 import { run } from '../support/command.ts';
 import { debianPackages } from '../support/debian.ts';
-import { copyAndCheck } from '../support/image-layout.ts';
+import { copyAndCheck } from '../support/clients/image-layout.ts';
 import { fixturePackages } from '../support/nix.ts';
-import { startRegistry } from '../support/registry-process.ts';
-import { pull, request, requestHeld } from '../support/request.ts';
+import { startRegistry } from '../support/service/registry-process.ts';
+import { pull, request, requestHeld } from '../support/http/request.ts';
 
 /** What a registry does on other machines, under load, and when its machine fails it. */
 

@@ -3,10 +3,10 @@ import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { gitRepository } from '../support/git-repository.ts';
-import { gitServer } from '../support/git-server.ts';
-import { startRegistry } from '../support/registry-process.ts';
-import { request } from '../support/request.ts';
+import { gitRepository } from '../support/git/repository.ts';
+import { gitServer } from '../support/git/server.ts';
+import { startRegistry } from '../support/service/registry-process.ts';
+import { request } from '../support/http/request.ts';
 
 let scratch: string;
 before(async () => {

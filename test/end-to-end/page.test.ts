@@ -7,11 +7,11 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Page } from 'playwright-core';
 import { packageSearch } from '../../functions/builder/package-search.ts';
-import { accessibilityProblems, overflow, startBrowser, type TestBrowser } from '../support/browser.ts';
+import { accessibilityProblems, overflow, startBrowser, type TestBrowser } from '../support/clients/browser.ts';
 import { run } from '../support/command.ts';
 import { debianPackages } from '../support/debian.ts';
-import { projectFolder, type RegistryProcess, startRegistry } from '../support/registry-process.ts';
-import { request, requestHeld } from '../support/request.ts';
+import { projectFolder, type RegistryProcess, startRegistry } from '../support/service/registry-process.ts';
+import { request, requestHeld } from '../support/http/request.ts';
 
 /** The pages as people use them: in Chromium, against registries of their own. */
 

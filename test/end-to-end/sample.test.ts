@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { debianPackages } from '../support/debian.ts';
-import { type DockerEngine, startDockerEngine } from '../support/docker-engine.ts';
-import { type RegistryProcess, startRegistry } from '../support/registry-process.ts';
+import { type DockerEngine, startDockerEngine } from '../support/clients/docker-engine.ts';
+import { type RegistryProcess, startRegistry } from '../support/service/registry-process.ts';
 
 /**
  * Packages in many languages, with a program of each: those that have been in Debian for long, so that another day's archive

@@ -7,8 +7,8 @@ import { unavailable } from '../support/bucket/faults.ts';
 import { environmentOf, startBucket } from '../support/bucket/server.ts';
 import { basic, writeCredentials } from '../support/credentials.ts';
 import { fixturePackages } from '../support/nix.ts';
-import { startRegistry } from '../support/registry-process.ts';
-import { request } from '../support/request.ts';
+import { startRegistry } from '../support/service/registry-process.ts';
+import { request } from '../support/http/request.ts';
 import { personInfo, tokenInfoDouble } from '../support/token-info.ts';
 
 /** A private registry over a bucket meets what goes wrong: nothing that it prints or answers tells a secret. */

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { run } from '../support/command.ts';
 import { basic, writeCredentials } from '../support/credentials.ts';
-import { projectFolder, startRegistry } from '../support/registry-process.ts';
-import { pull } from '../support/request.ts';
+import { projectFolder, startRegistry } from '../support/service/registry-process.ts';
+import { pull } from '../support/http/request.ts';
 
 /** A builder that looks for what the service has, where Nix runs as another user. */
 

@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { environmentOf, startBucket } from '../support/bucket/server.ts';
-import { type DockerEngine, startDockerEngine } from '../support/docker-engine.ts';
-import { type RegistryProcess, startRegistry } from '../support/registry-process.ts';
-import { pull, request } from '../support/request.ts';
+import { type DockerEngine, startDockerEngine } from '../support/clients/docker-engine.ts';
+import { type RegistryProcess, startRegistry } from '../support/service/registry-process.ts';
+import { pull, request } from '../support/http/request.ts';
 
 /** `docker pull` of a process that is told to stop meanwhile: what Cloud Run does when it takes an instance away. */
 

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { run } from '../support/command.ts';
-import { type RegistryProcess, startRegistry } from '../support/registry-process.ts';
-import { pull, requestHeld } from '../support/request.ts';
+import { type RegistryProcess, startRegistry } from '../support/service/registry-process.ts';
+import { pull, requestHeld } from '../support/http/request.ts';
 
 /** Registries whose Nix store is a small file system in memory, as in the container. */
 

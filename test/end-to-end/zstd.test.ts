@@ -3,13 +3,13 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { folderStore } from '../../functions/storage/folder.ts';
+import { folderStore } from '../../functions/storage/folder/store.ts';
 import { verify } from '../../functions/upkeep/verify.ts';
 import { run } from '../support/command.ts';
 import { debianPackages } from '../support/debian.ts';
-import { type DockerEngine, startDockerEngine } from '../support/docker-engine.ts';
-import { type RegistryProcess, startRegistry } from '../support/registry-process.ts';
-import { requestHeld } from '../support/request.ts';
+import { type DockerEngine, startDockerEngine } from '../support/clients/docker-engine.ts';
+import { type RegistryProcess, startRegistry } from '../support/service/registry-process.ts';
+import { requestHeld } from '../support/http/request.ts';
 
 /** Images whose layers are zstd. Docker 20.10 knows no zstd; its containerd does. */
 

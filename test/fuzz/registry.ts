@@ -7,22 +7,22 @@ import { budget } from '../../functions/access/budget.ts';
 import { parseCredentials } from '../../functions/access/credentials.ts';
 import { privateGate } from '../../functions/access/gate.ts';
 import { imageBuilder } from '../../functions/builder/image-builder.ts';
-import type { ImageMaker, MadeImage } from '../../functions/builder/image-maker.ts';
+import type { ImageMaker, MadeImage } from '../../functions/builder/make/make.ts';
 import { imageObject, imageRecordSchema } from '../../functions/builder/image.ts';
 import { audit } from '../../functions/http/audit.ts';
 import { handler } from '../../functions/http/handler.ts';
-import { BuildFailedError } from '../../functions/nix/realise.ts';
+import { BuildFailedError } from '../../functions/nix/realise/realise.ts';
 import type { PackageSource } from '../../functions/nix/source.ts';
 import { readiness } from '../../functions/registry/readiness.ts';
 import { registry } from '../../functions/registry/registry.ts';
 import { pulledTags } from '../../functions/registry/tags.ts';
-import { folderStore } from '../../functions/storage/folder.ts';
-import { prepareFolder } from '../../functions/storage/folder-prepare.ts';
+import { folderStore } from '../../functions/storage/folder/store.ts';
+import { prepareFolder } from '../../functions/storage/folder/prepare.ts';
 import { leases } from '../../functions/storage/leases.ts';
 import { knownBlobs } from '../../functions/storage/known-blobs.ts';
 import { findRecord } from '../../functions/storage/record.ts';
-import { type HttpServer, serve } from '../support/http-server.ts';
-import { type StoredSample, storeImage } from '../support/stored-image.ts';
+import { type HttpServer, serve } from '../support/http/server.ts';
+import { type StoredSample, storeImage } from '../support/store/stored-image.ts';
 
 /** A private registry in this process, over a folder, whose builds take no time. */
 export interface FuzzedRegistry extends AsyncDisposable {

@@ -1,4 +1,4 @@
-import type { StoredSample } from '../support/stored-image.ts';
+import type { StoredSample } from '../support/store/stored-image.ts';
 
 /** A request as a client writes it. */
 export interface SentRequest {

@@ -4,8 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Gate } from '../../functions/access/gate.ts';
 import { earlyHandler } from '../../functions/http/early-handler.ts';
 import type { Handler } from '../../functions/http/handler.ts';
-import { serve } from '../support/http-server.ts';
-import { request } from '../support/request.ts';
+import { serve } from '../support/http/server.ts';
+import { request } from '../support/http/request.ts';
 
 const GOOD = { Authorization: 'Basic Y2k6Z29vZA==' };
 const gate: Gate = {

@@ -6,9 +6,9 @@ import type { BuildOptions } from '../../functions/builder/image-builder.ts';
 import { handler } from '../../functions/http/handler.ts';
 import type { Problem } from '../../functions/registry/readiness.ts';
 import type { Registry } from '../../functions/registry/registry.ts';
-import { type HttpServer, serve } from '../support/http-server.ts';
-import { rawRequest } from '../support/raw-request.ts';
-import { request } from '../support/request.ts';
+import { type HttpServer, serve } from '../support/http/server.ts';
+import { rawRequest } from '../support/http/raw-request.ts';
+import { request } from '../support/http/request.ts';
 
 /** The gate before the endpoints, and what never reaches the framework. The registry behind it only counts. */
 

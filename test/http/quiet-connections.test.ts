@@ -4,9 +4,9 @@ import { connect, type Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { send } from '../../functions/http/answer.ts';
+import { send } from '../../functions/answers/answer.ts';
 import type { Handler } from '../../functions/http/handler.ts';
-import { type HttpServer, serve } from '../support/http-server.ts';
+import { type HttpServer, serve } from '../support/http/server.ts';
 
 const BYTES = 64 * 1024 * 1024;
 /** What no system keeps for a client that does not read. */

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fixturePackages } from '../support/nix.ts';
-import { startRegistry } from '../support/registry-process.ts';
-import { pullWhole, request } from '../support/request.ts';
-import { startCrowd } from '../support/slow-crowd.ts';
+import { startRegistry } from '../support/service/registry-process.ts';
+import { pullWhole, request } from '../support/http/request.ts';
+import { startCrowd } from '../support/http/slow-crowd.ts';
 
 const CONNECTIONS = 2_000;
 

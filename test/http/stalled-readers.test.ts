@@ -9,8 +9,8 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fixturePackages } from '../support/nix.ts';
-import { projectFolder, type RegistryProcess, startRegistry } from '../support/registry-process.ts';
-import { request } from '../support/request.ts';
+import { projectFolder, type RegistryProcess, startRegistry } from '../support/service/registry-process.ts';
+import { request } from '../support/http/request.ts';
 
 /** Clients that begin to read a layer of 30 MB and stop, from a process of their own. */
 
@@ -72,7 +72,7 @@ describe('readers of a layer', () => {
   it('that stop hold some tens of kilobytes each, which are given back when they leave', async (test) => {
     const beforeBytes = await residentBytes();
     const arguments_ = [new URL(registry.origin).port, blob, String(READERS), '1000000'];
-    const crowd = spawn(process.execPath, [`${projectFolder}test/http/stalled-crowd.ts`, ...arguments_], {
+    const crowd = spawn(process.execPath, [`${projectFolder}test/support/http/stalled-crowd.ts`, ...arguments_], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     const ended = once(crowd, 'exit');

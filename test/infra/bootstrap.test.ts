@@ -12,7 +12,7 @@ import { type ListedImage, printImageList } from '../../infra/image-list.ts';
 import { installedGcloud } from '../support/gcloud/known-flags.ts';
 import type { ProjectState } from '../support/gcloud/commands.ts';
 import { type ProjectDouble, startProject } from '../support/gcloud/project.ts';
-import { projectFolder } from '../support/registry-process.ts';
+import { projectFolder } from '../support/service/registry-process.ts';
 
 const IMAGE = 'europe-west1-docker.pkg.dev/acme-images/nixery/nixery-run:current';
 const TFVARS = 'project = "acme-images" # ours\nregion  = "europe-west1"\nteams = {}\n';

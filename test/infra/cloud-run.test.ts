@@ -5,7 +5,7 @@ import { digestOfBytes } from '../../functions/oci/digest.ts';
 import { installedGcloud } from '../support/gcloud/known-flags.ts';
 import type { CloudRunService } from '../support/gcloud/commands.ts';
 import { startProject } from '../support/gcloud/project.ts';
-import { projectFolder } from '../support/registry-process.ts';
+import { projectFolder } from '../support/service/registry-process.ts';
 
 const IMAGE = `europe-west1-docker.pkg.dev/acme-images/nixery/nixery-run@${digestOfBytes('an image')}`;
 const COMMIT = '0123456789'.repeat(4);

@@ -8,7 +8,7 @@ import { execa } from 'execa';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { succeeds } from '../support/command.ts';
-import { projectFolder } from '../support/registry-process.ts';
+import { projectFolder } from '../support/service/registry-process.ts';
 
 /** What stands in the file, and nothing else: a key that Cloud Build knows and this does not is a reason to look. */
 const buildSchema = z.strictObject({

@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import { parse } from 'yaml';
 import { IMAGE_LIST, parseImageList, printImageList, referenceTo } from '../../infra/image-list.ts';
 import { referencesIn, USING_FILES, type UsingFile, withListedReferences } from '../../infra/image-uses.ts';
-import { projectFolder } from '../support/registry-process.ts';
+import { projectFolder } from '../support/service/registry-process.ts';
 
 const read = (file: string) => readFileSync(join(projectFolder, file), 'utf8');
 const images = parseImageList(read(IMAGE_LIST));
@@ -21,7 +21,7 @@ const written = globSync('**/*', {
   .map(({ parentPath, name }) => join(parentPath, name).slice(projectFolder.length).replace(/^\//, ''));
 
 /** Files that may name an image: the list, what uses it, and what shows users a Dockerfile of their own. */
-const MAY_NAME: readonly string[] = [IMAGE_LIST, ...USING_FILES, 'functions/web/commands.ts'];
+const MAY_NAME: readonly string[] = [IMAGE_LIST, ...USING_FILES, 'functions/web/composing/commands.ts'];
 /** Tests of this, which name some. */
 const TESTS: readonly string[] = ['test/infra/images.test.ts', 'test/infra/renew-images.test.ts'];
 

@@ -7,9 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { execa } from 'execa';
-import { gitSource } from '../../functions/nix/git-source.ts';
+import { gitSource } from '../../functions/nix/git/git.ts';
 import { LATEST, SourceError } from '../../functions/nix/source.ts';
-import { projectFolder } from '../support/registry-process.ts';
+import { projectFolder } from '../support/service/registry-process.ts';
 
 const TOKEN = 'a-deploy-token';
 

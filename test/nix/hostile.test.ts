@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { ProcessError } from '../../functions/nix/process.ts';
-import { BuildFailedError, realise } from '../../functions/nix/realise.ts';
-import { resolve } from '../../functions/nix/resolve.ts';
+import { ProcessError } from '../../functions/nix/process/process.ts';
+import { BuildFailedError, realise } from '../../functions/nix/realise/realise.ts';
+import { resolve } from '../../functions/nix/resolve/resolve.ts';
 import { nix as plain } from '../support/nix.ts';
-import { projectFolder } from '../support/registry-process.ts';
+import { projectFolder } from '../support/service/registry-process.ts';
 
 /** A package set that means no good: what it can do while it is evaluated, and with what it prints. */
 

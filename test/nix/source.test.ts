@@ -9,8 +9,8 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { folderRevision } from '../../functions/nix/folder-revision.ts';
 import { folderSource } from '../../functions/nix/folder-source.ts';
-import { channelSource, gitSource } from '../../functions/nix/git-source.ts';
-import { resolve } from '../../functions/nix/resolve.ts';
+import { channelSource, gitSource } from '../../functions/nix/git/git.ts';
+import { resolve } from '../../functions/nix/resolve/resolve.ts';
 import { type PackageSource, SourceError } from '../../functions/nix/source.ts';
 import { fixturePackages, nix } from '../support/nix.ts';
 

@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { imageObject, imageRecordSchema } from '../../functions/builder/image.ts';
 import { type Digest, digestOfBytes, hexOf } from '../../functions/oci/digest.ts';
-import { folderStore } from '../../functions/storage/folder.ts';
+import { folderStore } from '../../functions/storage/folder/store.ts';
 import { blobKey } from '../../functions/storage/known-blobs.ts';
-import { type Damage, damagedCopy, objectsIn, pullAll, type Pulled } from '../support/damaged-store.ts';
+import { type Damage, damagedCopy, objectsIn, pullAll, type Pulled } from '../support/store/damaged-store.ts';
 import { fixturePackages, nix } from '../support/nix.ts';
-import { saidIn } from '../support/stored-record.ts';
+import { saidIn } from '../support/store/stored-record.ts';
 
 /** What is made again of parts, of which some lie in layers of an image that was there before. */
 const COMPOSED = 'greet/capital/lib';

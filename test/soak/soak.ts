@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { seeded } from '../fuzz/random.ts';
-import { startRegistry } from '../support/registry-process.ts';
-import { pullWhole } from '../support/request.ts';
+import { startRegistry } from '../support/service/registry-process.ts';
+import { pullWhole } from '../support/http/request.ts';
 import { type Kind, KINDS, trafficTo } from './traffic.ts';
 import { type Usage, usageOf } from './usage.ts';
 

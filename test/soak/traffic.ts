@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
 import type { Random } from '../fuzz/random.ts';
-import { pullWhole, request, requestHeld } from '../support/request.ts';
+import { pullWhole, request, requestHeld } from '../support/http/request.ts';
 
 /** What a client of the soak does. */
 export const KINDS = ['known', 'new', 'cut', 'unknown'] as const;

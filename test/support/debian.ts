@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { projectFolder } from './registry-process.ts';
+import { projectFolder } from './service/registry-process.ts';
 
 /** The folder of Debian package sets that was prepared before the tests. */
 export const debianPackages = join(process.env['NIXERY_DATA_DIR'] ?? join(projectFolder, '.data'), 'debian');

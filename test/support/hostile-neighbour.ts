@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { request } from './request.ts';
+import { request } from './http/request.ts';
 
 /** Rates of pulls of what is there, beside one neighbour and beside another, in windows that took turns. */
 export interface NeighbourRates {
@@ -32,7 +32,7 @@ export async function ratesBeside(origin: string, path: string, hostile: string)
     over.abort();
   };
   answering.then(end, end);
-  // As functions/nix/process-launch.ts has it for Nix.
+  // As functions/nix/process/launch.ts has it for Nix.
   const spinning = spawn(
     'setsid',
     ['nice', '-n', '10', 'sh', '-c', '{ echo 10 >/proc/self/autogroup; } 2>/dev/null; while :; do :; done'],

@@ -2,7 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { printImageList } from '../../infra/image-list.ts';
-import { projectFolder } from './registry-process.ts';
+import { projectFolder } from './service/registry-process.ts';
 
 /** What `npm run images` reads and writes, of a project whose images are on one host. */
 export interface ImageProject {

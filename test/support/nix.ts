@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Nix } from '../../functions/nix/nix.ts';
-import { NIX_CONFIG, projectFolder } from './registry-process.ts';
+import { NIX_CONFIG, projectFolder } from './service/registry-process.ts';
 
 /** The real Nix of this machine. */
 export const nix: Nix = {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import type { RegistryProcess } from './registry-process.ts';
-import { pull } from './request.ts';
+import type { RegistryProcess } from './service/registry-process.ts';
+import { pull } from './http/request.ts';
 
 /** An image as its manifest names it. */
 export interface PulledImage {

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { metrics } from '../../functions/watch/metrics.ts';
 import { storeSize } from '../../functions/watch/store-size.ts';
 import { memoryStore } from '../../functions/storage/memory.ts';
-import { storeImage } from '../support/stored-image.ts';
+import { storeImage } from '../support/store/stored-image.ts';
 
 async function textOf(made: ReturnType<typeof metrics>): Promise<string> {
   const { status, headers, body } = await made.answer();

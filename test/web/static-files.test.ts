@@ -7,8 +7,8 @@ import { openGate } from '../../functions/access/gate.ts';
 import { handler } from '../../functions/http/handler.ts';
 import type { Registry } from '../../functions/registry/registry.ts';
 import { staticFiles } from '../../functions/web/static-files.ts';
-import { type HttpServer, serve } from '../support/http-server.ts';
-import { request } from '../support/request.ts';
+import { type HttpServer, serve } from '../support/http/server.ts';
+import { request } from '../support/http/request.ts';
 
 /** A folder of files in the place of the pages. */
 

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import type { Compressor } from '../../../functions/layer/compressor.ts';
-import { igzipCompressor } from '../../../functions/layer/igzip.ts';
-import { memberTar } from '../../../functions/layer/member-tar.ts';
+import { igzipCompressor } from '../../../functions/layer/compressors/igzip.ts';
+import { memberTar } from '../../../functions/layer/threads/member-tar.ts';
 import { byteString, readTree } from '../../../functions/layer/tree.ts';
-import { zlibCompressor } from '../../../functions/layer/zlib-compressor.ts';
-import { zstdCompressor } from '../../../functions/layer/zstd-compressor.ts';
+import { zlibCompressor } from '../../../functions/layer/compressors/zlib.ts';
+import { zstdCompressor } from '../../../functions/layer/compressors/zstd.ts';
 import { seconds } from '../figure.ts';
 import { manifestOf, recordIn, startOver } from '../registry.ts';
 

@@ -1,4 +1,4 @@
-import { layerPlanner } from '../../../functions/layer/plan.ts';
+import { layerPlanner } from '../../../functions/layer/plan/plan.ts';
 import { seededRandom } from '../random.ts';
 import { history } from './history.ts';
 import type { PackageGraph } from './package-graph.ts';

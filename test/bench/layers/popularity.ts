@@ -1,4 +1,4 @@
-import type { Popularity } from '../../../functions/layer/plan.ts';
+import type { Popularity } from '../../../functions/layer/plan/plan.ts';
 import type { PackageGraph } from './package-graph.ts';
 
 /** How many packages refer to each, by the name that its store path has. */

@@ -5,7 +5,7 @@ import { BLOCK_BYTES, paddingBytes } from '../../../functions/layer/tar.ts';
 import { blobKey } from '../../../functions/storage/known-blobs.ts';
 import type { Digest } from '../../../functions/oci/digest.ts';
 import { run, succeeds } from '../../support/command.ts';
-import { startDockerEngine } from '../../support/docker-engine.ts';
+import { startDockerEngine } from '../../support/clients/docker-engine.ts';
 import { seconds } from '../figure.ts';
 import { manifestOf, startOver } from '../registry.ts';
 import type { ModelledLayer } from './client-model.ts';

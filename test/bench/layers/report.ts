@@ -1,4 +1,4 @@
-import { MAX_LAYERS } from '../../../functions/layer/plan.ts';
+import { MAX_LAYERS } from '../../../functions/layer/plan/plan.ts';
 import { algorithms, NIXERY, NIXERY_LAYERS, OWN } from './algorithms/plans.ts';
 import type { Measurement } from './measure.ts';
 import type { Outcome } from './simulate-year.ts';

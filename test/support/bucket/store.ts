@@ -1,5 +1,5 @@
-import { bucketClient } from '../../../functions/storage/gcs-client.ts';
-import { bucketStore } from '../../../functions/storage/gcs.ts';
+import { bucketClient } from '../../../functions/storage/gcs/client.ts';
+import { bucketStore } from '../../../functions/storage/gcs/store.ts';
 import type { BlobStore } from '../../../functions/storage/blob-store.ts';
 import { type BucketDouble, environmentOf } from './server.ts';
 

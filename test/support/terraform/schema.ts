@@ -32,7 +32,7 @@ export interface ProviderSchema {
 }
 
 /** Where `npm run terraform:schema` writes. */
-export const schemaFile = new URL('google-schema.json', import.meta.url);
+export const schemaFile = new URL('./google-schema.json', import.meta.url);
 
 /** The schema of Google's provider, as it was extracted. */
 export function readSchema(): ProviderSchema {

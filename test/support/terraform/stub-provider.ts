@@ -94,7 +94,7 @@ function attachTo(port: number): Record<string, string> {
 }
 
 function providerService(): ServiceClientConstructor['service'] {
-  const definition = loadSync(fileURLToPath(new URL('tfplugin5.proto', import.meta.url)), { keepCase: true });
+  const definition = loadSync(fileURLToPath(new URL('./tfplugin5.proto', import.meta.url)), { keepCase: true });
   const { Provider } = loadPackageDefinition(definition)['tfplugin5'] as Record<string, ServiceClientConstructor>;
   if (Provider === undefined) throw new Error('the protocol has no service Provider');
   return Provider.service;

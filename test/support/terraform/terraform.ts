@@ -2,7 +2,7 @@ import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { projectFolder } from '../registry-process.ts';
+import { projectFolder } from '../service/registry-process.ts';
 import { startStubProvider } from './stub-provider.ts';
 
 /** `infra/` in a folder of its own, with a provider. */

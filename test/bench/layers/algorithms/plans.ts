@@ -1,4 +1,4 @@
-import { layerPlanner, type Popularity } from '../../../../functions/layer/plan.ts';
+import { layerPlanner, type Popularity } from '../../../../functions/layer/plan/plan.ts';
 import type { ClosurePath, StorePath } from '../../../../functions/nix/store-path.ts';
 import { dockerToolsPlan } from './docker-tools.ts';
 import { nixeryPlan } from './nixery.ts';
@@ -24,7 +24,8 @@ export function algorithms(popularity: Popularity): readonly Algorithm[] {
   return [
     {
       name: OWN,
-      about: "the service's: a path with what it needs, as soon as that is worth a layer (functions/layer/plan.ts)",
+      about:
+        "the service's: a path with what it needs, as soon as that is worth a layer (functions/layer/plan/plan.ts)",
       withBudget: (maxLayers) => layerPlanner({ maxLayers }).plan,
     },
     {

@@ -1,5 +1,5 @@
 import type { ClosurePath, StorePath } from '../../../../functions/nix/store-path.ts';
-import { planGraph } from '../../../../functions/layer/plan-graph.ts';
+import { planGraph } from '../../../../functions/layer/plan/graph.ts';
 
 /** The largest paths have a layer each, from a size on and as far as the budget goes; all others are the last one. */
 export function sizeFirstPlan(

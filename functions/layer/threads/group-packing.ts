@@ -1,0 +1,62 @@
+import type { LayerJob } from './job.ts';
+import type { LayerReply, LayerRequest, MemberTotals, TarTotals } from './messages.ts';
+import type { StorePathPlace } from './packing.ts';
+
+/** Store paths that are packed one after the other, in one thread, as the members of one layer. */
+export interface GroupPacking {
+  readonly format: LayerJob['format'];
+  /**
+   * Packs all of them; once.
+   *
+   * @param places each is asked for when its turn has come
+   * @param write takes the pieces of all members, one after the other, and resolves when a piece's memory can be used again
+   * @returns of each member, and of the layer, head and tail included
+   * @throws what {@link packing} names, and what `write` throws
+   */
+  pack(
+    places: readonly (() => StorePathPlace)[],
+    write: (piece: Buffer) => Promise<void>,
+  ): Promise<{ readonly members: readonly MemberTotals[]; readonly layer: TarTotals }>;
+  /** Ends it, wherever it is. */
+  close(): Promise<void>;
+}
+
+export function groupPacking(job: LayerJob): GroupPacking {
+  /** While a piece is written the thread makes the next, of the next member where one has ended. */
+  function ask<K extends LayerReply['kind']>(request: LayerRequest, kind: K): Promise<LayerReply & { kind: K }> {
+    const asked = job.ask(request, kind);
+    // Its failure is met where it is awaited, which may be later or, when writing fails, never.
+    asked.catch(() => undefined);
+    return asked;
+  }
+  const askFor = (place: () => StorePathPlace) => ask({ kind: 'pack', ofGroup: true, ...placed(place()) }, 'piece');
+
+  return {
+    format: job.format,
+    async pack([first, ...others], write) {
+      if (first === undefined) throw new RangeError('a layer needs at least one path');
+      await job.ask({ kind: 'group' }, 'more');
+      const members: MemberTotals[] = [];
+      const left = others.values();
+      let next: ReturnType<typeof askFor> | undefined = askFor(first);
+      while (next !== undefined) {
+        const { window, bytes, member }: Awaited<typeof next> = await next;
+        if (member === undefined) next = ask({ kind: 'next' }, 'piece');
+        else {
+          members.push(member);
+          const following = left.next().value;
+          next = following && askFor(following);
+        }
+        await write(Buffer.from(job.windows[window], 0, bytes));
+      }
+      // Not sooner: with the reply others get the thread, and its memory.
+      const { totals } = await ask({ kind: 'group-end' }, 'hashed');
+      return { members, layer: totals };
+    },
+    close: () => job.close(),
+  };
+}
+
+function placed({ name, location, tree }: StorePathPlace) {
+  return { name, location, tree };
+}

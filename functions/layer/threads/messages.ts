@@ -1,0 +1,74 @@
+import type { CompressorName } from '../compressor.ts';
+import type { PlainError } from './plain-error.ts';
+import type { ByteString, Tree } from '../tree.ts';
+
+/** Length of one of the two pieces of memory that a thread fills in turn. */
+export const WINDOW_BYTES = 512 * 1024;
+
+/** What a thread is started with. */
+export interface LayerThreadStart {
+  readonly compressor: CompressorName;
+  /** What both threads see: two pieces of `WINDOW_BYTES`, used in turn. A piece stays as it is until the second reply after its own. */
+  readonly windows: readonly [SharedArrayBuffer, SharedArrayBuffer];
+  /** Not 0 when what is being done is no longer wanted. */
+  readonly cancelled: Int32Array<SharedArrayBuffer>;
+}
+
+/** What a thread is asked. Each request has one reply, and the next one waits for it. */
+export type LayerRequest =
+  /**
+   * Starts to pack a store path, and gives the first piece of its member. `tree`: what was read there before. `ofGroup`:
+   * within what `group` has begun.
+   */
+  | {
+      readonly kind: 'pack';
+      readonly name: ByteString;
+      readonly location: ByteString;
+      readonly tree: Tree | undefined;
+      readonly ofGroup: boolean;
+    }
+  | { readonly kind: 'next' }
+  /** The store paths that are packed from now on are hashed as one layer as well, until `group-end`. */
+  | { readonly kind: 'group' }
+  | { readonly kind: 'group-end' }
+  /** Starts to inflate the members of a layer, without its head and tail. */
+  | { readonly kind: 'inflate' }
+  /** They lie in a window, and stay there until the reply. */
+  | { readonly kind: 'member-bytes'; readonly window: 0 | 1; readonly bytes: number }
+  | { readonly kind: 'member-end' }
+  | { readonly kind: 'inflate-end' }
+  | { readonly kind: 'close' };
+
+/** What a thread says by itself, once, when it can be asked. */
+export interface LayerThreadReady {
+  readonly kind: 'ready';
+}
+
+/** After a `piece` with totals, `hashed`, `closed` and `failed` nothing is open any more. */
+export type LayerReply =
+  | {
+      readonly kind: 'piece';
+      readonly window: 0 | 1;
+      readonly bytes: number;
+      /** With the last piece of a member. */
+      readonly member?: MemberTotals;
+      /** With the last piece of a store path that is a layer by itself. */
+      readonly totals?: TarTotals;
+    }
+  | { readonly kind: 'more' }
+  | { readonly kind: 'hashed'; readonly totals: TarTotals }
+  | { readonly kind: 'closed' }
+  | { readonly kind: 'failed'; readonly error: PlainError };
+
+/** Of a whole uncompressed layer: head, entries and tail. */
+export interface TarTotals {
+  /** In hexadecimal. */
+  readonly sha256: string;
+  readonly uncompressedBytes: number;
+}
+
+/** Lengths of a layer's member: compressed, and of its entries. */
+export interface MemberTotals {
+  readonly memberBytes: number;
+  readonly memberTarBytes: number;
+}

@@ -1,0 +1,142 @@
+import type { Logger } from 'pino';
+import type { GarbageRoots } from './garbage-roots.ts';
+import { sharedGate } from './shared-gate.ts';
+import type { StorePath } from '../store-path.ts';
+import type { StoreSpace } from './space.ts';
+
+/** There is no room in the Nix store for what an image needs. */
+export class StoreFullError extends Error {
+  readonly code = 'STORE_FULL';
+  override readonly name = 'StoreFullError';
+  /** `for-now`: other builds hold room that they will give back. `always`: it is alone, and does not fit. */
+  readonly lasts: 'for-now' | 'always';
+
+  constructor(lasts: StoreFullError['lasts'], message: string, cause?: unknown) {
+    super(message, { cause });
+    this.lasts = lasts;
+  }
+}
+
+/** The room in a Nix store that is small, such as one in memory. */
+export interface StoreRoom {
+  /** A build begins. Whatever it holds, and what that refers to, stays in the store until it is closed. */
+  open(): BuildRoom;
+  /** Ends when no collection runs or is wanted. */
+  idle(): Promise<void>;
+}
+
+/** What one build has of the room. */
+export interface BuildRoom {
+  hold(paths: Iterable<StorePath>): Promise<void>;
+  /** Runs what makes store paths that nothing holds yet: nothing is collected meanwhile. */
+  keepingAll<T>(work: () => Promise<T>): Promise<T>;
+  /**
+   * Runs what adds to the store, once there is room. When the store is full all the same, garbage is collected and `work`
+   * runs once more.
+   *
+   * @param neededBytes what is known beforehand that it will take
+   * @param isFull whether an error of `work` says that there was no room
+   * @throws StoreFullError, and what `work` throws
+   */
+  adding<T>(neededBytes: number, work: () => Promise<T>, isFull: (error: unknown) => boolean): Promise<T>;
+  /** The build has ended. When the store is above its limit, what nobody holds is collected, which is not waited for. */
+  close(): Promise<void>;
+}
+
+export function storeRoom(world: {
+  readonly measure: () => Promise<StoreSpace>;
+  readonly roots: GarbageRoots;
+  readonly collect: (maxFreedBytes: number) => Promise<void>;
+  /** What the store may hold between builds, in bytes. While building it may take all that there is. */
+  readonly limitBytes: number;
+  readonly log: Pick<Logger, 'info' | 'error'>;
+}): StoreRoom {
+  const { measure, roots, collect, limitBytes, log } = world;
+  const gate = sharedGate();
+  const builds = new Set<string>();
+  /** Room that builds were promised and have perhaps not taken yet. */
+  let promisedBytes = 0;
+  let begun = 0;
+  let collecting: Promise<void> | undefined;
+
+  /** Frees down to `targetBytes`, if so much is garbage. Those who want it at once share one collection. */
+  function collectTo(targetBytes: number): Promise<void> {
+    collecting ??= gate
+      .alone(async () => {
+        const startedMs = performance.now();
+        const before = await measure();
+        const excessBytes = before.usedBytes - targetBytes;
+        if (excessBytes <= 0) return;
+        await collect(excessBytes);
+        const { usedBytes } = await measure();
+        const durationMs = Math.round(performance.now() - startedMs);
+        log.info({ freedBytes: before.usedBytes - usedBytes, usedBytes, durationMs }, 'store collected');
+      })
+      .finally(() => (collecting = undefined));
+    return collecting;
+  }
+
+  async function full(neededBytes: number, cause?: unknown): Promise<StoreFullError> {
+    const { totalBytes, freeBytes } = await measure();
+    const others = builds.size - 1;
+    const free = mib(Math.max(0, freeBytes - promisedBytes));
+    const needs = neededBytes > 0 ? mib(neededBytes) : 'more room than there is';
+    const message = `the image needs ${needs} in the Nix store, of whose ${mib(totalBytes)} ${free} are free`;
+    if (neededBytes > totalBytes || others === 0) return new StoreFullError('always', message, cause);
+    return new StoreFullError('for-now', `${message} while others are being made (${others}): try again later`, cause);
+  }
+
+  const hasRoom = async (neededBytes: number) => neededBytes <= (await measure()).freeBytes - promisedBytes;
+
+  return {
+    open() {
+      const build = String(begun++);
+      builds.add(build);
+      return {
+        hold: (paths) => roots.add(build, paths),
+        keepingAll: (work) => gate.shared(work),
+
+        async adding(neededBytes, work, isFull) {
+          if (!(await hasRoom(neededBytes))) {
+            await collectTo(0);
+            if (!(await hasRoom(neededBytes))) throw await full(neededBytes);
+          }
+          promisedBytes += neededBytes;
+          try {
+            return await work();
+          } catch (error) {
+            if (!isFull(error)) throw error;
+          } finally {
+            promisedBytes -= neededBytes;
+          }
+          await collectTo(0);
+          try {
+            return await work();
+          } catch (error) {
+            if (!isFull(error)) throw error;
+            // Without what was left half-made, so that the figures say what there was.
+            await collectTo(0);
+            throw await full(0, error);
+          }
+        },
+
+        async close() {
+          builds.delete(build);
+          await roots.remove(build);
+          if ((await measure()).usedBytes <= limitBytes) return;
+          // Somewhat below the limit, so that the next build is not followed by another collection.
+          collectTo(limitBytes / 2).catch((error: unknown) => {
+            log.error({ err: error }, 'the store could not be collected');
+          });
+        },
+      };
+    },
+    async idle() {
+      await collecting;
+    },
+  };
+}
+
+function mib(bytes: number): string {
+  return `${Math.ceil(bytes / 2 ** 20)} MiB`;
+}

@@ -1,0 +1,52 @@
+import { randomUUID } from 'node:crypto';
+import type { BucketClient } from './client.ts';
+import { isBucketMissing, statusOf, withoutRequest } from './error.ts';
+import { newObject, NO_GENERATION, putWhole } from './object.ts';
+import { STAGING_PREFIX } from './staging.ts';
+import { callerOf } from './keyless-signer.ts';
+
+/** A bucket cannot hold the store. The message names the bucket, the account and what to do. */
+export class BucketUnusableError extends Error {
+  readonly code = 'BUCKET_UNUSABLE';
+  override readonly name = 'BucketUnusableError';
+}
+
+/** All rights that the store uses; it has no `storage.buckets.get`. */
+const ROLE = 'roles/storage.objectUser';
+
+/**
+ * Proves with a small object that this process can list, create and delete in the bucket.
+ *
+ * @throws BucketUnusableError
+ */
+export async function checkBucket({ bucket, auth }: BucketClient): Promise<void> {
+  const probe = bucket.file(`${STAGING_PREFIX}start-${randomUUID()}`);
+  try {
+    const listing = bucket.getFiles({ prefix: STAGING_PREFIX, maxResults: 1, autoPaginate: false });
+    const writing = putWhole(probe, Buffer.from('ok'), newObject('start', Date.now(), 'text/plain'), NO_GENERATION);
+    await Promise.all([listing, writing.then(() => probe.delete())]);
+  } catch (error) {
+    const account = await callerOf(auth);
+    const cause = withoutRequest(error);
+    throw new BucketUnusableError(
+      `the bucket ${bucket.name} cannot hold the store, asked as ${account}: ${cause.message} ${remedyFor(error, bucket.name, account)}`,
+      { cause },
+    );
+  }
+}
+
+function remedyFor(error: unknown, bucket: string, account: string): string {
+  if (isBucketMissing(error)) return `Create the bucket, or set BUCKET to the name of one that exists.`;
+  switch (statusOf(error)) {
+    case 401:
+    case 403:
+      return (
+        `Grant the role: gcloud storage buckets add-iam-policy-binding gs://${bucket} ` +
+        `--member=serviceAccount:${account} --role=${ROLE}`
+      );
+    case undefined:
+      return 'Check that this machine has credentials (gcloud auth application-default login) and reaches Google.';
+    default:
+      return `Check the bucket's settings and the status of Cloud Storage.`;
+  }
+}

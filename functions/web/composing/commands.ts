@@ -1,0 +1,81 @@
+import type { ImageRequest } from '../../builder/image-request.ts';
+
+/** A way to use an image. */
+export interface Command {
+  readonly id: 'docker' | 'podman' | 'kubernetes' | 'actions' | 'dockerfile';
+  readonly label: string;
+  readonly text: string;
+}
+
+/** What commands are made for. */
+export interface CommandSubject {
+  /** Of the registry, as `https://registry.example.com`. */
+  readonly origin: string;
+  /** The image's name and tag, within their grammars: nothing in them means anything to a shell, to YAML or to docker. */
+  readonly name: string;
+  readonly tag: string;
+  readonly request: ImageRequest;
+}
+
+/** Ready to be pasted. Pure. */
+export function commandsFor({ origin, name, tag, request }: CommandSubject): readonly Command[] {
+  const { host, protocol } = new URL(origin);
+  const image = `${host}/${name}:${tag}`;
+  // Images with a shell start it; one without a terminal ends at once.
+  const hasShell = request.attributes.some((attribute) =>
+    /^(?:bash|dash|zsh|fish|busybox)/.test(attribute.toLowerCase()),
+  );
+  const terminal = hasShell ? ' -it' : '';
+  const platform = request.system === 'aarch64-linux' ? ' --platform linux/arm64' : '';
+  const insecure = protocol === 'http:' ? ' --tls-verify=false' : '';
+  const podName = name
+    .replace(/[^a-z0-9]+/g, '-')
+    .slice(0, 50)
+    .replace(/^-+|-+$/g, '');
+  return [
+    { id: 'docker', label: 'Docker', text: `docker run --rm${terminal}${platform} ${image}` },
+    { id: 'podman', label: 'Podman', text: `podman run --rm${terminal}${platform}${insecure} ${image}` },
+    {
+      id: 'kubernetes',
+      label: 'Kubernetes',
+      text: lines(
+        'apiVersion: v1',
+        'kind: Pod',
+        'metadata:',
+        `  name: ${podName}`,
+        'spec:',
+        '  restartPolicy: Never',
+        ...(platform === '' ? [] : ['  nodeSelector:', '    kubernetes.io/arch: arm64']),
+        '  containers:',
+        '    - name: main',
+        `      image: ${image}`,
+        ...(hasShell ? ['      stdin: true', '      tty: true'] : []),
+      ),
+    },
+    {
+      id: 'actions',
+      label: 'GitHub Actions',
+      text: lines(
+        'jobs:',
+        '  job:',
+        `    runs-on: ${platform === '' ? 'ubuntu-latest' : 'ubuntu-24.04-arm'}`,
+        '    steps:',
+        `      - run: docker run --rm ${image}`,
+      ),
+    },
+    {
+      id: 'dockerfile',
+      label: 'Dockerfile',
+      text: lines(
+        `FROM debian:stable-slim`,
+        `COPY --from=${image} /nix/store /nix/store`,
+        `COPY --from=${image} /bin /opt/${podName}/bin`,
+        `ENV PATH=/opt/${podName}/bin:$PATH`,
+      ),
+    },
+  ];
+}
+
+function lines(...all: readonly string[]): string {
+  return all.join('\n');
+}

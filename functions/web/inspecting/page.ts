@@ -1,0 +1,212 @@
+import type { ImageAnatomy, ImageAnatomyLayer, SharedParts } from './anatomy.ts';
+import { architectureOf } from '../../oci/platform.ts';
+import { type Html, html } from '../html.ts';
+import { bytes, number } from '../words.ts';
+
+/** What is to be seen of an image. */
+export type ImageView =
+  | {
+      readonly kind: 'made';
+      readonly anatomy: ImageAnatomy;
+      /** Digests of layers that had to be made when the image was; undefined where nobody knows any more. */
+      readonly fresh: ReadonlySet<string> | undefined;
+      readonly compared?: { readonly name: string; readonly result: SharedParts | undefined } | undefined;
+    }
+  | { readonly kind: 'not-made'; readonly revision: string; readonly build: string; readonly isBuilding: boolean }
+  | { readonly kind: 'refused'; readonly message: string };
+
+export interface ImageAddress {
+  readonly name: string;
+  readonly tag: string;
+}
+
+export function imageMain({ name, tag }: ImageAddress, view: ImageView): Html {
+  return html` <p class="crumbs"><a href="/?name=${name}${tag === 'latest' ? '' : `&tag=${tag}`}">Compose</a></p>
+    <h1>${name}<span class="tag">:${tag}</span></h1>
+    ${body({ name, tag }, view)}`;
+}
+
+function body(at: ImageAddress, view: ImageView): Html {
+  switch (view.kind) {
+    case 'refused':
+      return html`<p class="problem">${view.message}</p>`;
+    case 'not-made':
+      return html` <p class="lead">
+          This image was not made yet, or is not kept any more. Looking at it here begins nothing.
+        </p>
+        <dl class="facts">
+          <div>
+            <dt>Revision</dt>
+            <dd><code>${view.revision}</code></dd>
+          </div>
+        </dl>
+        ${
+          view.isBuilding
+            ? html`<p><a class="button" href="/builds/${view.build}">It is being made: watch it</a></p>`
+            : html`<form method="post" action="/images/${at.name}?tag=${at.tag}">
+                <button class="button" type="submit">Make this image now</button>
+              </form>`
+        }`;
+    case 'made':
+      return made(at, view);
+    default:
+      throw new RangeError(`no such view: ${JSON.stringify(view satisfies never)}`);
+  }
+}
+
+function made({ tag }: ImageAddress, { anatomy, fresh, compared }: Extract<ImageView, { kind: 'made' }>): Html {
+  return html` <dl class="facts">
+      <div>
+        <dt>Size</dt>
+        <dd>${bytes(anatomy.packedBytes)} packed, ${bytes(anatomy.unpackedBytes)} unpacked</dd>
+      </div>
+      <div>
+        <dt>Platform</dt>
+        <dd>linux/${architectureOf(anatomy.system)}</dd>
+      </div>
+      <div>
+        <dt>Revision</dt>
+        <dd><code>${anatomy.revision}</code></dd>
+      </div>
+      <div>
+        <dt>Digest</dt>
+        <dd><code>${anatomy.digest}</code></dd>
+      </div>
+    </dl>
+    <h2>Layers</h2>
+    ${layerPicture(anatomy.layers, fresh)}
+    <h2>Packages</h2>
+    <div class="scroll" tabindex="0" role="region" aria-label="Packages">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Package</th>
+            <th scope="col">Version</th>
+            <th scope="col">Store paths</th>
+            <th scope="col">With all it needs</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${anatomy.packages.map(
+            (one) =>
+              html`<tr>
+                <th scope="row">${one.attribute}${!one.isAsked && html` <span class="hint">in every image</span>`}</th>
+                <td>${one.version ?? ''}</td>
+                <td class="number">${number(one.closurePaths)}</td>
+                <td class="number">${bytes(one.closureBytes)}</td>
+              </tr>`,
+          )}
+        </tbody>
+      </table>
+    </div>
+    <details>
+      <summary>All ${number(anatomy.storePaths.length)} store paths</summary>
+      <ol class="paths">
+        ${anatomy.storePaths.map(({ name, sizeBytes }) => html`<li><code>${name}</code> <span class="size">${bytes(sizeBytes)}</span></li>`)}
+      </ol>
+    </details>
+    <h2>Compare</h2>
+    <form method="get" class="inline">
+      ${tag !== 'latest' && html`<input type="hidden" name="tag" value="${tag}" />`}
+      <p class="field">
+        <label for="with">What it shares with another image</label>
+        <input
+          id="with"
+          name="with"
+          value="${compared?.name}"
+          placeholder="shell/git"
+          autocomplete="off"
+          autocapitalize="none"
+          spellcheck="false"
+        />
+      </p>
+      <p><button type="submit">Compare</button></p>
+    </form>
+    ${compared && comparison(compared)}`;
+}
+
+function comparison({ name, result }: { readonly name: string; readonly result: SharedParts | undefined }): Html {
+  if (result === undefined)
+    return html`<p class="problem">${name} was not made at this revision, so there is nothing to compare.</p>`;
+  const { layers, layerBytes, storePaths, storePathBytes } = result;
+  return html`<p>
+    With <a href="/images/${name}">${name}</a> it shares ${number(layers)} ${layers === 1 ? 'layer' : 'layers'}
+    (${bytes(layerBytes)} packed, which a client that has the other does not download again) and ${number(storePaths)}
+    store paths (${bytes(storePathBytes)} unpacked).
+  </p>`;
+}
+
+const WIDTH = 1000;
+const HEIGHT = 40;
+/** Less is not to be seen. */
+const LEAST_WIDTH = 3;
+
+function layerPicture(layers: readonly ImageAnatomyLayer[], fresh: ReadonlySet<string> | undefined): Html {
+  const total = Math.max(
+    1,
+    layers.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+  );
+  const share = (WIDTH - layers.length * LEAST_WIDTH) / total;
+  let x = 0;
+  const bars = layers.map((layer) => {
+    const width = LEAST_WIDTH + layer.sizeBytes * share;
+    const bar = html`<rect
+      class="${isFresh(layer, fresh) ? 'fresh' : 'kept'}"
+      x="${x.toFixed(1)}"
+      y="0"
+      width="${(width - 1).toFixed(1)}"
+      height="${HEIGHT}"
+      ><title>${nameOfLayer(layer, layers)}: ${bytes(layer.sizeBytes)}</title></rect
+    >`;
+    x += width;
+    return bar;
+  });
+  const freshCount = fresh && layers.filter((layer) => isFresh(layer, fresh)).length;
+  return html`<svg
+      class="layers"
+      viewBox="0 0 ${WIDTH} ${HEIGHT}"
+      preserveAspectRatio="none"
+      role="img"
+      aria-label="${layers.length} layers by size"
+    >
+      ${bars}
+    </svg>
+    <p class="hint">
+      ${number(layers.length)} layers, from the bottom to the
+      top.${freshCount !== undefined && html` <span class="swatch kept"></span> ${number(layers.length - freshCount)} were in the store already when the image was made, <span class="swatch fresh"></span> ${number(freshCount)} had to be made.`}
+    </p>
+    <details>
+      <summary>Layers as a table</summary>
+      <div class="scroll" tabindex="0" role="region" aria-label="Layers">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">Layer</th>
+              <th scope="col">Packed</th>
+              ${fresh && html`<th scope="col">When made</th>`}
+              <th scope="col">Digest</th>
+            </tr>
+          </thead>
+          <tbody>
+            ${layers.map(
+              (layer) =>
+                html`<tr>
+                  <th scope="row">${nameOfLayer(layer, layers)}</th>
+                  <td class="number">${bytes(layer.sizeBytes)}</td>
+                  ${fresh && html`<td>${isFresh(layer, fresh) ? 'new' : 'there'}</td>`}
+                  <td><code>${layer.digest.slice(7, 19)}</code></td>
+                </tr>`,
+            )}
+          </tbody>
+        </table>
+      </div>
+    </details>`;
+}
+
+function isFresh({ digest }: ImageAnatomyLayer, fresh: ReadonlySet<string> | undefined): boolean {
+  return fresh?.has(digest) === true;
+}
+
+function nameOfLayer(layer: ImageAnatomyLayer, layers: readonly ImageAnatomyLayer[]): string {
+  return layer.storePath ?? (layer === layers.at(-1) ? 'root of the image' : 'small store paths');
+}
