@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { z } from 'zod/mini';
 import type { Login } from './basic.ts';
+import { OperatorError } from '../operator-error.ts';
 
 // What is wrong in English: this part of the library has no language of its own.
 z.config(z.locales.en());
@@ -43,7 +44,7 @@ const fileSchema = z.strictObject({
 });
 
 /** A file of credentials is not what it has to be; the message says where. Nothing of its content is in it. */
-export class CredentialsError extends Error {
+export class CredentialsError extends OperatorError {
   readonly code = 'CREDENTIALS';
   override readonly name = 'CredentialsError';
 }

@@ -73,7 +73,7 @@ export interface ComposedRegistry {
  * The registry that was configured, proved to be usable.
  *
  * @param world.folder of this program's files
- * @throws what `toldToOperator` knows
+ * @throws OperatorError
  */
 export async function composeRegistry(
   config: Config,

@@ -6,6 +6,7 @@ import { pageSettings, type PageSettings, pageVariables } from './page-settings.
 import { packageProblems, type PackageSettings, packageSettings, packageVariables } from './package-settings.ts';
 import { storageProblems, type StorageSettings, storageSettings, storageVariables } from './storage-settings.ts';
 import { text, wholeNumber } from './variable.ts';
+import { OperatorError } from '../operator-error.ts';
 
 /** What the program was configured with. */
 export interface Config {
@@ -25,7 +26,7 @@ export interface Config {
 }
 
 /** One or more variables are wrong; the message names all of them. */
-export class ConfigError extends Error {
+export class ConfigError extends OperatorError {
   readonly code = 'CONFIG';
   override readonly name = 'ConfigError';
 

@@ -2,9 +2,10 @@ import diagnostics from 'node:diagnostics_channel';
 import { Server, type ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { OperatorError } from '../operator-error.ts';
 
 /** The port cannot be listened on: somebody else has it, or this user may not. */
-export class ListenError extends Error {
+export class ListenError extends OperatorError {
   override readonly name = 'ListenError';
 }
 

@@ -1,5 +1,7 @@
+import { OperatorError } from '../operator-error.ts';
+
 /** The compressor that was asked for cannot be used on this machine. The message says what to do. */
-export class CompressorMissingError extends Error {
+export class CompressorMissingError extends OperatorError {
   readonly code = 'COMPRESSOR_MISSING';
   override readonly name = 'CompressorMissingError';
 

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import type { Popularity } from './plan/plan.ts';
+import { OperatorError } from '../operator-error.ts';
 
 /** All of nixpkgs is 2 MB. */
 const MAX_POPULARITY_BYTES = 64 * 1024 * 1024;
@@ -11,7 +12,7 @@ const TIMEOUT_MS = 30_000;
 const popularitySchema = z.record(z.string(), z.number().nonnegative());
 
 /** The popularity data cannot be had or understood. */
-export class PopularityError extends Error {
+export class PopularityError extends OperatorError {
   readonly code = 'POPULARITY';
   override readonly name = 'PopularityError';
 

@@ -1,3 +1,5 @@
+import { OperatorError } from '../operator-error.ts';
+
 /** What `nix/load.nix` takes: where a package set is, at one revision. */
 export type NixSource =
   | { readonly kind: 'folder'; readonly path: string }
@@ -48,7 +50,7 @@ export interface PackageSource {
 }
 
 /** A package source did not answer, or not as it should. */
-export class SourceError extends Error {
+export class SourceError extends OperatorError {
   readonly code = 'SOURCE';
   override readonly name = 'SourceError';
 }

@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Area, ObjectKey } from './object-key.ts';
 import type { ReadPieces } from './read-pieces.ts';
+import { OperatorError } from '../operator-error.ts';
 
 /**
  * Where bytes rest. Two kinds of objects lie in a store:
@@ -144,7 +145,7 @@ export interface Staging {
 export const MAX_RECORD_BYTES = 64 * 1024 * 1024;
 
 /** A store failed at something that should have worked. */
-export class StorageError extends Error {
+export class StorageError extends OperatorError {
   readonly code = 'STORAGE';
   override readonly name = 'StorageError';
   readonly store: string;

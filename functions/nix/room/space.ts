@@ -1,5 +1,6 @@
 import { stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { OperatorError } from '../../operator-error.ts';
 
 /** The file system that a Nix store lies on. */
 export interface StoreSpace {
@@ -9,7 +10,7 @@ export interface StoreSpace {
 }
 
 /** The store is not on a file system of its own, so that nobody can say what it takes. */
-export class StoreSpaceError extends Error {
+export class StoreSpaceError extends OperatorError {
   readonly code = 'STORE_SPACE';
   override readonly name = 'StoreSpaceError';
 }

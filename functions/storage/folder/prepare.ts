@@ -4,12 +4,13 @@ import { dirname, join, resolve } from 'node:path';
 import { STAGING_FOLDER } from './store.ts';
 import { ifThere, isErrno, linkNew, syncFolder, withTemporaryFile } from './file.ts';
 import { AREAS } from '../object-key.ts';
+import { OperatorError } from '../../operator-error.ts';
 
 /** What nobody has written to for this long was staged by a process that is gone. */
 const STAGING_LIFETIME_MS = 24 * 60 * 60 * 1000;
 
 /** A folder cannot hold a store. The message says why and what to do. */
-export class FolderUnusableError extends Error {
+export class FolderUnusableError extends OperatorError {
   readonly code = 'FOLDER_UNUSABLE';
   override readonly name = 'FolderUnusableError';
   readonly path: string;

@@ -3,9 +3,10 @@ import { readFile } from 'node:fs/promises';
 import { LRUCache } from 'lru-cache';
 import type { ObjectKey } from '../object-key.ts';
 import { signedUrl, type SigningSettings, unsignedUrl, type UrlSigner } from './signed-url.ts';
+import { OperatorError } from '../../operator-error.ts';
 
 /** A signing key cannot be used. The message says why, and nothing of the key. */
-export class SigningKeyError extends Error {
+export class SigningKeyError extends OperatorError {
   readonly code = 'SIGNING_KEY';
   override readonly name = 'SigningKeyError';
 

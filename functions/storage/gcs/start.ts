@@ -4,9 +4,10 @@ import { isBucketMissing, statusOf, withoutRequest } from './error.ts';
 import { newObject, NO_GENERATION, putWhole } from './object.ts';
 import { STAGING_PREFIX } from './staging.ts';
 import { callerOf } from './keyless-signer.ts';
+import { OperatorError } from '../../operator-error.ts';
 
 /** A bucket cannot hold the store. The message names the bucket, the account and what to do. */
-export class BucketUnusableError extends Error {
+export class BucketUnusableError extends OperatorError {
   readonly code = 'BUCKET_UNUSABLE';
   override readonly name = 'BucketUnusableError';
 }
