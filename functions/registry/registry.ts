@@ -11,7 +11,7 @@ import {
 } from '../oci/reference.ts';
 import type { BlobStore, IoOptions } from '../storage/blob-store.ts';
 import { blobKey, type KnownBlobs } from '../storage/known-blobs.ts';
-import type { UrlSigner } from '../storage/gcs/signed-url.ts';
+import type { UrlSigner } from '../storage/url-signer.ts';
 import type { BlobOutcome, Invalid, ManifestOutcome, ReferrersOutcome, TagsOutcome } from './outcome.ts';
 import { sentBlobs } from './sent-blobs.ts';
 import type { PulledTags } from './tags.ts';

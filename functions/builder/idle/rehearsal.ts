@@ -8,8 +8,7 @@ import type { LayerPlanner } from '../../layer/plan/plan.ts';
 import { byteString, isDirectory, isSymlink, readTree, type Tree } from '../../layer/tree.ts';
 import type { ClosurePath, StorePath } from '../../nix/store-path.ts';
 import type { BlobStore } from '../../storage/blob-store.ts';
-import { folderStore } from '../../storage/folder/store.ts';
-import { prepareFolder } from '../../storage/folder/prepare.ts';
+import { openFolder } from '../../storage/folder/folder.ts';
 import { knownBlobs } from '../../storage/known-blobs.ts';
 import { findRecord, settleRecord } from '../../storage/record.ts';
 import { rootOf } from '../image-root.ts';
@@ -71,8 +70,7 @@ export async function rehearse(
 }
 
 async function rehearseIn(scratch: string, into: Parameters<typeof rehearse>[0], signal: AbortSignal): Promise<void> {
-  await prepareFolder(scratch);
-  const store = folderStore(scratch);
+  const store = await openFolder(scratch);
   const layers = createLayerMaker({ ...into, store, known: knownBlobs(store) });
   const [program, sample] = [into.folder, join(scratch, 'sample')];
   await makeSample(sample);

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { lstat, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { STAGING_FOLDER } from './store.ts';
 import { ifThere, isErrno, linkNew, syncFolder, withTemporaryFile } from './file.ts';
 import { AREAS } from '../object-key.ts';
+import { STAGING_FOLDER } from './staging.ts';
 import { OperatorError } from '../../operator-error.ts';
 
 /** What nobody has written to for this long was staged by a process that is gone. */

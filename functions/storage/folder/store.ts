@@ -3,15 +3,13 @@ import { renameSync, unlinkSync } from 'node:fs';
 import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { addAbortSignal } from 'node:stream';
-import { type BlobStore, type Generation, type IoOptions, type Staging, StorageError } from '../blob-store.ts';
-import { ifThere, linkNew, removeFile, syncFolder, withTemporaryFile } from './file.ts';
+import { type BlobStore, type Generation, type IoOptions, StorageError } from '../blob-store.ts';
+import { ifThere, linkNew, syncFolder, withTemporaryFile } from './file.ts';
 import { type FolderLock, withFolderLock } from './lock.ts';
 import { checkRecordLength, generationOf, readRecordFile, statFile } from './object.ts';
-import { fileReadable, fileWritable, sameContent } from './stream.ts';
-import { type ObjectKey, isBlobKey, parseObjectKey, splitObjectKey } from '../object-key.ts';
-
-/** Where a folder store stages; locks lie there, too. */
-export const STAGING_FOLDER = 'uploads';
+import { openStaging, STAGING_FOLDER } from './staging.ts';
+import { fileReadable, sameContent } from './stream.ts';
+import { type ObjectKey, parseObjectKey, splitObjectKey } from '../object-key.ts';
 
 export interface FolderStoreOptions {
   /** After how long the lock of a killed process is taken over; default 5,000 ms. */
@@ -66,6 +64,7 @@ export function folderStore(path: string, { staleLockMs, notice }: FolderStoreOp
     });
   }
 
+  /** Gives a file that was written its name. */
   async function publish(
     key: ObjectKey,
     temporary: string,
@@ -140,41 +139,14 @@ export function folderStore(path: string, { staleLockMs, notice }: FolderStoreOp
 
     stage: ({ signal } = {}) => {
       const stagedKey = `${STAGING_FOLDER}/${randomUUID()}`;
-      return run('stage', stagedKey, signal, async () => {
-        const temporary = join(root, stagedKey);
-        const handle = await open(temporary, 'wx+');
-        let removed: Promise<void> | undefined;
-        const remove = (): Promise<void> => (removed ??= handle.close().finally(() => removeFile(temporary)));
-        const writable = fileWritable(handle, (cause) => new StorageError(name, 'write', stagedKey, cause), remove);
-        if (signal) addAbortSignal(signal, writable);
-        let isEnded = false;
-        async function end(): Promise<void> {
-          isEnded = true;
-          // What the stream cannot remove either, remove() reports.
-          writable.on('error', () => undefined).destroy();
-          await remove().catch((error: unknown) => {
-            const reason = new StorageError(name, 'discard', stagedKey, error).message;
-            notice?.({ kind: 'staging-left', key: stagedKey, reason });
-          });
-        }
-        return {
-          writable,
-          publish: async (key, options = {}) => {
-            if (isEnded || removed) throw new StorageError(name, 'publish', key, 'its staging is gone');
-            isEnded = true;
-            try {
-              return await run('publish', key, options.signal, async () => {
-                if (!isBlobKey(key)) throw new Error('only blobs are published, records are created');
-                if (!writable.writableFinished) throw new Error('its content was not written to its end');
-                return await publish(key, temporary, handle, options);
-              });
-            } finally {
-              await end();
-            }
-          },
-          discard: end,
-        } satisfies Staging;
-      });
+      return run('stage', stagedKey, signal, () =>
+        openStaging({
+          ...{ root, stagedKey, signal, notice },
+          failure: (action, key, cause) => new StorageError(name, action, key, cause),
+          publish: (key, temporary, handle, options) =>
+            run('publish', key, options.signal, () => publish(key, temporary, handle, options)),
+        }),
+      );
     },
 
     readRecord: (key, { signal } = {}) => run('read', key, signal, () => readRecordFile(fileOf(key), key)),

@@ -1,5 +1,5 @@
 import type { Bucket, Storage } from '@google-cloud/storage';
-import { isTransient } from './error.ts';
+import { isTransient, withoutRequest } from './error.ts';
 
 /** A bucket, and who this process is at Google. */
 export interface BucketClient {
@@ -39,4 +39,13 @@ export async function bucketClient(
     },
   });
   return { bucket: storage.bucket(bucketName), auth: storage.authClient };
+}
+
+/** Who this process is at Google, for messages. */
+export async function callerOf(auth: BucketClient['auth']): Promise<string> {
+  try {
+    return (await auth.getCredentials()).client_email ?? 'an account without a name';
+  } catch (error) {
+    return `an account that cannot be asked for (${withoutRequest(error).message})`;
+  }
 }

@@ -2,7 +2,8 @@ import { createPrivateKey, type KeyObject, sign } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { LRUCache } from 'lru-cache';
 import type { ObjectKey } from '../object-key.ts';
-import { signedUrl, type SigningSettings, unsignedUrl, type UrlSigner } from './signed-url.ts';
+import { signedUrl, type SigningSettings, unsignedUrl } from './signed-url.ts';
+import type { UrlSigner } from '../url-signer.ts';
 import { OperatorError } from '../../operator-error.ts';
 
 /** A signing key cannot be used. The message says why, and nothing of the key. */

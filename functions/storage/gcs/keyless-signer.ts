@@ -1,8 +1,9 @@
 import { LRUCache } from 'lru-cache';
-import type { BucketClient } from './client.ts';
+import { type BucketClient, callerOf } from './client.ts';
 import { statusOf, withoutRequest } from './error.ts';
 import type { ObjectKey } from '../object-key.ts';
-import { SIGNED_FOR_S, signedUrl, type SigningSettings, unsignedUrl, type UrlSigner } from './signed-url.ts';
+import { SIGNED_FOR_S, signedUrl, type SigningSettings, unsignedUrl } from './signed-url.ts';
+import type { UrlSigner } from '../url-signer.ts';
 
 /** Google did not sign. The message says what to grant, when that is why. */
 export class SigningError extends Error {
@@ -85,13 +86,4 @@ export function keylessSigner(
       }
     },
   };
-}
-
-/** Who this process is at Google, for messages. */
-export async function callerOf(auth: BucketClient['auth']): Promise<string> {
-  try {
-    return (await auth.getCredentials()).client_email ?? 'an account without a name';
-  } catch (error) {
-    return `an account that cannot be asked for (${withoutRequest(error).message})`;
-  }
 }

@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import type { BucketClient } from './client.ts';
+import { type BucketClient, callerOf } from './client.ts';
 import { isBucketMissing, statusOf, withoutRequest } from './error.ts';
 import { newObject, NO_GENERATION, putWhole } from './object.ts';
 import { STAGING_PREFIX } from './staging.ts';
-import { callerOf } from './keyless-signer.ts';
 import { OperatorError } from '../../operator-error.ts';
 
 /** A bucket cannot hold the store. The message names the bucket, the account and what to do. */
