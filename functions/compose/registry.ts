@@ -16,7 +16,6 @@ import { roomyMaker } from '../builder/attempts/roomy-maker.ts';
 import { sharedBuilds } from '../builder/builds/shared.ts';
 import { composePages } from './pages.ts';
 import { composeCgroups } from './cgroups.ts';
-import { composeRoom } from './room.ts';
 import { composeStorage } from './store.ts';
 import { composeWatch } from './watch.ts';
 import type { Config } from '../config/config.ts';
@@ -30,6 +29,7 @@ import { expressionsDigest } from '../nix/expressions.ts';
 import { folderSource } from '../nix/folder-source.ts';
 import { channelSource, gitSource } from '../nix/git/git.ts';
 import { nixAhead } from '../nix/ahead/ahead.ts';
+import { openStoreRoom } from '../nix/room/room.ts';
 import { LATEST, type PackageSource } from '../nix/source.ts';
 import { readiness } from '../registry/readiness.ts';
 import { registry } from '../registry/registry.ts';
@@ -104,7 +104,14 @@ export async function composeRegistry(
   const ahead = evaluatesAhead ? nixAhead(nix, { log, timeoutMs, isStoreSmall }) : undefined;
   const packages = packageFinder({ store, nix, ahead, expressions });
   const held = leases({ store, log });
-  const room = await composeRoom(config.nix, { log, beforeCollecting: async () => ahead?.end() });
+  const room =
+    storeLimitBytes === undefined
+      ? undefined
+      : await openStoreRoom(config.nix, {
+          limitBytes: storeLimitBytes,
+          beforeCollecting: async () => ahead?.end(),
+          log,
+        });
   // After all that may end this process.
   const threads = sharedLayerThreads(compressor.name);
   const idle = idleWork();

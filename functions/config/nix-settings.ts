@@ -1,7 +1,7 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod/mini';
-import type { ProcessLimits } from '../nix/cgroups/prepare.ts';
+import type { ProcessLimits } from '../nix/cgroup.ts';
 import type { ProcessUser } from '../nix/process-user.ts';
 import { blankList, matching, oneOf, text, wholeNumber } from './variable.ts';
 

@@ -1,5 +1,5 @@
 import type { NixCall } from './nix.ts';
-import { ProcessError } from './process/process.ts';
+import { ProcessError } from './process-error.ts';
 
 /** What a process that was started before its call is to be ended by. */
 export interface LaterCall {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { System } from '../oci/platform.ts';
 import { evaluate } from './evaluate/evaluate.ts';
 import type { Nix, NixCall } from './nix.ts';
-import { ProcessError } from './process/process.ts';
+import { ProcessError } from './process-error.ts';
 import type { NixSource } from './source.ts';
 
 const listedSchema = z.object({

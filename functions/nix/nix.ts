@@ -1,9 +1,9 @@
 import type { System } from '../oci/platform.ts';
-import type { Cgroups } from './cgroups/prepare.ts';
+import type { Cgroups } from './cgroup.ts';
 import type { ProcessUser } from './process-user.ts';
 import type { RunOptions } from './process/process.ts';
 import type { NixSource } from './source.ts';
-import type { BuildRoom } from './room/room.ts';
+import type { BuildRoom } from './build-room.ts';
 
 /** What is known of a package as soon as it is evaluated. */
 export interface NamedPackage {

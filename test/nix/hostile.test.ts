@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { ProcessError } from '../../functions/nix/process/process.ts';
+import { ProcessError } from '../../functions/nix/process-error.ts';
 import { BuildFailedError, realise } from '../../functions/nix/realise/realise.ts';
 import { resolve } from '../../functions/nix/resolve/resolve.ts';
 import { nix as plain } from '../support/nix.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { listPackages } from '../../functions/nix/list-packages.ts';
-import { ProcessError } from '../../functions/nix/process/process.ts';
+import { ProcessError } from '../../functions/nix/process-error.ts';
 import { fixturePackages, nix } from '../support/nix.ts';
 
 const system = 'x86_64-linux';

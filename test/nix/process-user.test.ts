@@ -4,7 +4,8 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { ProcessError, run } from '../../functions/nix/process/process.ts';
+import { run } from '../../functions/nix/process/process.ts';
+import { ProcessError } from '../../functions/nix/process-error.ts';
 
 const env = { PATH: '/usr/bin:/bin' };
 const user = { name: 'nobody', group: 'nogroup' };

@@ -1,7 +1,7 @@
 import { UnfitForImageError } from '../../layer/tree.ts';
-import { ProcessError } from '../../nix/process/process.ts';
+import { ProcessError } from '../../nix/process-error.ts';
 import { BuildFailedError } from '../../nix/realise/realise.ts';
-import { StoreFullError } from '../../nix/room/room.ts';
+import { StoreFullError } from '../../nix/build-room.ts';
 import type { ImageUnavailable } from '../outcome.ts';
 import { PackageDeniedError } from '../package-policy.ts';
 

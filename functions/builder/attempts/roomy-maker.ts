@@ -1,4 +1,4 @@
-import type { StoreRoom } from '../../nix/room/room.ts';
+import type { StoreRoom } from '../../nix/build-room.ts';
 import type { ImageMaker } from '../make/make.ts';
 
 /** A maker for a Nix store that is small: each image it makes has a part of the room until it is made. */

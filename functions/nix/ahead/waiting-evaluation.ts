@@ -7,7 +7,9 @@ import type { Logger } from 'pino';
 import { evaluate } from '../evaluate/evaluate.ts';
 import { laterCall } from '../later-call.ts';
 import type { Nix, NixCall, ResolveRequest } from '../nix.ts';
-import { logTail, ProcessError, run } from '../process/process.ts';
+import { run } from '../process/process.ts';
+import { logTail } from '../process-error.ts';
+import { ProcessError } from '../process-error.ts';
 
 /** An evaluation of `resolve.nix` that waits for names, or is on its way there. */
 export interface WaitingEvaluation {

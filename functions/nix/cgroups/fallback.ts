@@ -1,4 +1,4 @@
-import type { Cgroup, Cgroups } from './prepare.ts';
+import type { Cgroup, Cgroups } from '../cgroup.ts';
 
 /** Of a call that is held in no group of its own. */
 const NONE: Cgroup = { files: [], remove: () => Promise.resolve() };

@@ -1,8 +1,8 @@
-import { type Conversation, converse } from '../process/conversation.ts';
+import { type Conversation, converse } from '../process/process.ts';
 import { laterCall } from '../later-call.ts';
 import type { Nix, NixCall } from '../nix.ts';
 import { bytesOfNix32 } from './nix32.ts';
-import { ProcessError } from '../process/process.ts';
+import { ProcessError } from '../process-error.ts';
 import { type PathInfo, serveClient } from './serve-protocol.ts';
 import { type ClosurePath, parseStorePath, type StorePath } from '../store-path.ts';
 

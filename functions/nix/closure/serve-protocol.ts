@@ -1,4 +1,4 @@
-import type { Conversation } from '../process/conversation.ts';
+import type { Conversation } from '../process/process.ts';
 
 // The protocol of `nix-store --serve`, by which Nix's ssh:// stores talk (Nix, src/libstore/serve-protocol.hh): numbers are
 // 8 bytes, little endian; a string is its length, its bytes, and zeros up to a multiple of 8.

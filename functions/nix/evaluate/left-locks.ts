@@ -1,5 +1,6 @@
 import type { Nix, NixCall } from '../nix.ts';
-import { ProcessError, run } from '../process/process.ts';
+import { run } from '../process/process.ts';
+import { ProcessError } from '../process-error.ts';
 
 /** What git says of a lock in one of Nix's own repositories (`gitv3` in Nix 2.8 to 2.30) that another git holds, or held. */
 const LOCKED = /Unable to create '[^']*\/gitv\d+\/[^']*\.lock': File exists/;

@@ -1,7 +1,8 @@
 import type { GitLogin } from './login.ts';
 import { gitEnvironment } from './login.ts';
 import type { ProcessUser } from '../process-user.ts';
-import { ProcessError, run } from '../process/process.ts';
+import { run } from '../process/process.ts';
+import { ProcessError } from '../process-error.ts';
 import { SourceError } from '../source.ts';
 
 export interface GitOptions {

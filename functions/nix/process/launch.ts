@@ -1,4 +1,4 @@
-import type { Cgroup } from '../cgroups/prepare.ts';
+import type { Cgroup } from '../cgroup.ts';
 import { asUser, type ProcessUser } from '../process-user.ts';
 
 /** Where and within what a process runs. */

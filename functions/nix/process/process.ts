@@ -1,45 +1,13 @@
-import { execa, ExecaError } from 'execa';
-import type { Cgroups } from '../cgroups/prepare.ts';
+import { execa } from 'execa';
+import type { Cgroups } from '../cgroup.ts';
 import { paced } from './pace.ts';
-import { LAUNCH_NOT_FOUND, launched } from './launch.ts';
+import { execution, processErrorOf } from './execution.ts';
+import { launched } from './launch.ts';
+import { logTail, ProcessError } from '../process-error.ts';
 import type { ProcessUser } from '../process-user.ts';
-import { withoutPasswords } from '../without-passwords.ts';
 
-/** How a process ended when it did not end well. */
-export type ProcessFailure = 'not-found' | 'exit' | 'timeout' | 'aborted' | 'output-too-long';
-
-/** A program that was asked for something did not do it. */
-export class ProcessError extends Error {
-  readonly code = 'PROCESS';
-  override readonly name = 'ProcessError';
-  readonly failure: ProcessFailure;
-  readonly command: string;
-  /** The last lines of stderr, oldest first: at most {@link LOG_LINES} of at most {@link LOG_LINE_CHARACTERS} each. */
-  readonly logTail: readonly string[];
-
-  constructor(failure: ProcessFailure, command: string, logTail: readonly string[], cause?: unknown) {
-    super(`${command}: ${EXPLANATION[failure]}${logTail.length > 0 ? `: ${logTail.at(-1) ?? ''}` : ''}`, { cause });
-    this.failure = failure;
-    this.command = command;
-    this.logTail = logTail;
-  }
-}
-
-const EXPLANATION: Record<ProcessFailure, string> = {
-  'not-found': 'there is no such program',
-  exit: 'failed',
-  timeout: 'took too long',
-  aborted: 'was stopped',
-  'output-too-long': 'printed more than it may',
-};
-
-/** Lines of stderr that are kept for the error. */
-export const LOG_LINES = 100;
-const LOG_LINE_CHARACTERS = 1000;
 /** No evaluation that is asked for prints as much. */
 const MAX_STDOUT_BYTES = 256 * 1024 * 1024;
-/** Between SIGTERM and SIGKILL: Nix ends its builders and unlocks their outputs. */
-const KILL_DELAY_MS = 5_000;
 
 export interface RunOptions {
   readonly env: Readonly<Record<string, string>>;
@@ -100,61 +68,78 @@ export async function run(command: string, args: readonly string[], options: Run
   }
 }
 
-/** What holds for every program that is started. */
-export function execution({ env, timeoutMs, signal }: Pick<RunOptions, 'env' | 'timeoutMs' | 'signal'>) {
-  return {
-    env: { ...env },
-    extendEnv: false,
-    killDescendants: true,
-    forceKillAfterDelay: KILL_DELAY_MS,
-    ...(timeoutMs !== undefined && { timeout: Math.max(1, Math.ceil(timeoutMs)) }),
-    ...(signal && { cancelSignal: signal }),
-  } as const;
+/** A program that is talked to: bytes go in and bytes come out. */
+export interface Conversation {
+  write(bytes: Buffer): void;
+  /**
+   * The next bytes that it prints, as many as asked for.
+   *
+   * @throws ProcessError when it ends before
+   */
+  read(bytes: number): Promise<Buffer>;
+  /** Whether it can answer no more. */
+  hasEnded(): boolean;
+  /** Says no more, and resolves when the program has ended, however. */
+  close(): Promise<void>;
 }
 
-/** What the library says of a program that did not end well, as a ProcessError; what is something else stays as it is. */
-export function processErrorOf(error: unknown, command: string, tail: LogTail): unknown {
-  if (!(error instanceof ExecaError)) return error;
-  // The library's own error, and Node's, hold every argument, and a URL among them may have a password.
-  const cause = error.cause instanceof Error ? new Error(error.cause.message) : undefined;
-  return new ProcessError(failureOf(error), command, tail.lines(), cause);
-}
-
-export interface LogTail {
-  readonly add: (chunk: Buffer) => void;
-  readonly lines: () => string[];
-}
-
-/** Keeps the end of what is added, in bounded memory, however long its lines are. */
-export function logTail(): LogTail {
-  const limitBytes = LOG_LINES * LOG_LINE_CHARACTERS;
-  let chunks: Buffer[] = [];
-  let lengthBytes = 0;
-  let isCut = false;
-  return {
-    add(chunk) {
-      chunks.push(chunk);
-      lengthBytes += chunk.length;
-      if (lengthBytes < 2 * limitBytes) return;
-      chunks = [Buffer.concat(chunks).subarray(-limitBytes)];
-      lengthBytes = limitBytes;
-      isCut = true;
+/** Starts a program to talk with. It is drained and ended as {@link run} says; who starts it closes it. */
+export function converse(
+  command: string,
+  args: readonly string[],
+  options: Omit<RunOptions, 'cgroups' | 'onStderr'>,
+): Conversation {
+  const tail = logTail();
+  const [file, fileArgs] = launched(command, args, options);
+  const subprocess = execa(file, fileArgs, {
+    ...execution(options),
+    stdin: 'pipe',
+    buffer: false,
+    encoding: 'buffer',
+  });
+  const { stdin, stdout, stderr } = subprocess;
+  stderr.on('data', tail.add);
+  // That it reads no more its end says.
+  stdin.on('error', () => undefined);
+  let hasEnded = false;
+  const ended = subprocess.then(
+    () => {
+      hasEnded = true;
     },
-    lines() {
-      const text = Buffer.concat(chunks).toString();
-      // It may begin in the middle of a URL, and of the password in it.
-      return (isCut ? text.replace(/^\S*@/, '…') : text)
-        .split('\n')
-        .filter((line) => line.trim() !== '')
-        .slice(-LOG_LINES)
-        .map((line) => withoutPasswords(line).slice(0, LOG_LINE_CHARACTERS));
+    (error: unknown) => {
+      hasEnded = true;
+      throw processErrorOf(error, command, tail);
+    },
+  );
+  // Met by who reads; of one that is closed nobody asks how it ended.
+  ended.catch(() => undefined);
+
+  const printed = stdout[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  let held: Buffer = Buffer.alloc(0);
+  return {
+    write(bytes) {
+      stdin.write(bytes);
+    },
+    async read(bytes) {
+      const parts = [held];
+      for (let length = held.length; length < bytes;) {
+        const next = await printed.next();
+        if (next.done) {
+          await ended;
+          throw new ProcessError('exit', command, tail.lines());
+        }
+        parts.push(next.value);
+        length += next.value.length;
+      }
+      const all = parts.length === 1 ? held : Buffer.concat(parts);
+      held = all.subarray(bytes);
+      return all.subarray(0, bytes);
+    },
+    hasEnded: () => hasEnded,
+    async close() {
+      stdin.end();
+      await printed.return?.();
+      await ended.catch(() => undefined);
     },
   };
-}
-
-function failureOf(error: Pick<ExecaError, 'isCanceled' | 'timedOut' | 'isMaxBuffer' | 'exitCode'>): ProcessFailure {
-  if (error.isCanceled) return 'aborted';
-  if (error.timedOut) return 'timeout';
-  if (error.isMaxBuffer) return 'output-too-long';
-  return error.exitCode === LAUNCH_NOT_FOUND ? 'not-found' : 'exit';
 }

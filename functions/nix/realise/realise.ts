@@ -1,6 +1,8 @@
 import { unpackedBytes } from './fetch-size.ts';
 import { type Nix, type NixCall, nixMessage } from '../nix.ts';
-import { ProcessError, run } from '../process/process.ts';
+import { LOG_LIMIT } from './log-limit.ts';
+import { run } from '../process/process.ts';
+import { ProcessError } from '../process-error.ts';
 import type { Output } from '../resolve/resolve.ts';
 
 /** A derivation could not be built: a fault of the package, with the end of its log. */
@@ -21,11 +23,6 @@ export class BuildFailedError extends Error {
 const NIX_SAYS =
   /^(?:this derivation|these \d+ (?:derivations|paths)|this path|building '|copying path|  \/nix\/store\/\S+$|warning: |error: )/;
 
-/** A build that prints more is ended. What it prints is read to the end, and its last lines are kept. */
-const MAX_LOG_BYTES = 64 * 1024 * 1024;
-/** Nix's own copies of logs fill a file system that is memory, and nobody reads them. */
-const LOGS = ['--option', 'max-build-log-size', String(MAX_LOG_BYTES), '--option', 'keep-build-log', 'false'];
-
 /**
  * Makes outputs be in the local store: takes them from a binary cache or builds them.
  *
@@ -43,7 +40,7 @@ export async function realise(nix: Nix, outputs: readonly Output[], call: NixCal
 
 async function realiseNow(nix: Nix, targets: readonly string[], call: NixCall): Promise<void> {
   try {
-    await run('nix-store', ['--realise', ...LOGS, ...targets], {
+    await run('nix-store', ['--realise', ...LOG_LIMIT, ...targets], {
       ...call,
       env: nix.environment,
       user: nix.user,

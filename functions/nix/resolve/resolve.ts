@@ -3,7 +3,7 @@ import { evaluate } from '../evaluate/evaluate.ts';
 import { nearMatches } from '../near-matches.ts';
 import type { NixAhead } from '../ahead/ahead.ts';
 import { type Nix, type NixCall, nixMessage, type ResolveRequest } from '../nix.ts';
-import { ProcessError } from '../process/process.ts';
+import { ProcessError } from '../process-error.ts';
 import { refusedDependency } from './refused-dependency.ts';
 import { storePathSchema } from '../store-path.ts';
 

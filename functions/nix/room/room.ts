@@ -1,48 +1,43 @@
 import type { Logger } from 'pino';
-import type { GarbageRoots } from './garbage-roots.ts';
+import { type StoreRoom, StoreFullError } from '../build-room.ts';
+import type { Nix } from '../nix.ts';
+import { collectGarbage } from './garbage.ts';
+import { type GarbageRoots, garbageRoots } from './garbage-roots.ts';
 import { sharedGate } from './shared-gate.ts';
-import type { StorePath } from '../store-path.ts';
-import type { StoreSpace } from './space.ts';
+import { checkOwnFileSystem, measureStore, type StoreSpace } from './space.ts';
 
-/** There is no room in the Nix store for what an image needs. */
-export class StoreFullError extends Error {
-  readonly code = 'STORE_FULL';
-  override readonly name = 'StoreFullError';
-  /** `for-now`: other builds hold room that they will give back. `always`: it is alone, and does not fit. */
-  readonly lasts: 'for-now' | 'always';
+/** The volume of the store, and the folder of the roots that are this program's. */
+const VOLUME = '/nix';
+const ROOTS = '/nix/var/nix/gcroots/nixery-run';
 
-  constructor(lasts: StoreFullError['lasts'], message: string, cause?: unknown) {
-    super(message, { cause });
-    this.lasts = lasts;
-  }
+/**
+ * The room of this machine's Nix store, of which no two servers have a part.
+ *
+ * @param world.limitBytes what it may hold between builds. While building it may take all that there is
+ * @param world.beforeCollecting gives up what could be garbage
+ * @throws StoreSpaceError when it is not on a file system of its own
+ */
+export async function openStoreRoom(
+  nix: Nix,
+  world: {
+    readonly limitBytes: number;
+    readonly beforeCollecting: () => Promise<void>;
+    readonly log: Pick<Logger, 'info' | 'error'>;
+  },
+): Promise<StoreRoom> {
+  await checkOwnFileSystem(VOLUME);
+  return storeRoom({
+    ...world,
+    measure: () => measureStore(VOLUME),
+    roots: await garbageRoots(ROOTS),
+    async collect(maxFreedBytes) {
+      await world.beforeCollecting();
+      await collectGarbage(nix, maxFreedBytes);
+    },
+  });
 }
 
-/** The room in a Nix store that is small, such as one in memory. */
-export interface StoreRoom {
-  /** A build begins. Whatever it holds, and what that refers to, stays in the store until it is closed. */
-  open(): BuildRoom;
-  /** Ends when no collection runs or is wanted. */
-  idle(): Promise<void>;
-}
-
-/** What one build has of the room. */
-export interface BuildRoom {
-  hold(paths: Iterable<StorePath>): Promise<void>;
-  /** Runs what makes store paths that nothing holds yet: nothing is collected meanwhile. */
-  keepingAll<T>(work: () => Promise<T>): Promise<T>;
-  /**
-   * Runs what adds to the store, once there is room. When the store is full all the same, garbage is collected and `work`
-   * runs once more.
-   *
-   * @param neededBytes what is known beforehand that it will take
-   * @param isFull whether an error of `work` says that there was no room
-   * @throws StoreFullError, and what `work` throws
-   */
-  adding<T>(neededBytes: number, work: () => Promise<T>, isFull: (error: unknown) => boolean): Promise<T>;
-  /** The build has ended. When the store is above its limit, what nobody holds is collected, which is not waited for. */
-  close(): Promise<void>;
-}
-
+/** A room of which all is given. */
 export function storeRoom(world: {
   readonly measure: () => Promise<StoreSpace>;
   readonly roots: GarbageRoots;

@@ -18,7 +18,7 @@ import { after, afterEach, describe, it } from 'node:test';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Nix, NixCall, ResolveRequest } from '../../../functions/nix/nix.ts';
-import { ProcessError } from '../../../functions/nix/process/process.ts';
+import { ProcessError } from '../../../functions/nix/process-error.ts';
 import { type NixAhead, nixAhead } from '../../../functions/nix/ahead/ahead.ts';
 import { resolve } from '../../../functions/nix/resolve/resolve.ts';
 import { fixturePackages, nix } from '../../support/nix.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { converse } from '../../../functions/nix/process/conversation.ts';
+import { converse } from '../../../functions/nix/process/process.ts';
 import { env, failureOf } from './failure.ts';
 
 const talk = (script: string, options: { timeoutMs?: number; signal?: AbortSignal } = {}) =>

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { ProcessError } from '../../../functions/nix/process/process.ts';
+import { ProcessError } from '../../../functions/nix/process-error.ts';
 
 /** The environment of programs that tests start: where to find them, and nothing else. */
 export const env = { PATH: process.env['PATH'] ?? '' };

@@ -4,7 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, it } from 'node:test';
 import { inspect } from 'node:util';
 import { pino } from 'pino';
-import { LOG_LINES, run } from '../../../functions/nix/process/process.ts';
+import { run } from '../../../functions/nix/process/process.ts';
+import { LOG_LINES } from '../../../functions/nix/process-error.ts';
 import { env, failureOf } from './failure.ts';
 
 const sh = (script: string, options: { timeoutMs?: number; signal?: AbortSignal } = {}) =>

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { StoreFullError, storeRoom } from '../../../functions/nix/room/room.ts';
+import { storeRoom } from '../../../functions/nix/room/room.ts';
+import { StoreFullError } from '../../../functions/nix/build-room.ts';
 
 const MIB = 2 ** 20;
 
