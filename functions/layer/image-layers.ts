@@ -8,11 +8,15 @@ import type { ObjectKey } from '../storage/object-key.ts';
 import { unlessAborted } from '../work/unless-aborted.ts';
 import { type Compressor, formatOf } from './compressor.ts';
 import { BlobGoneError, createJoiner, type JoinedLayer, type Layer } from './join.ts';
-import { type LayerMembers, layerMembers, type PackedAhead, type PackingOptions } from './pack/pack.ts';
+import {
+  largestLayersFirst,
+  type LayerMembers,
+  layerMembers,
+  type PackedAhead,
+  type PackingOptions,
+} from './pack/pack.ts';
 import type { LayerThreads } from './threads/threads.ts';
-import { createPacker } from './pack/packer.ts';
 import { memberTarBytesOf, type PackedPath } from './packed-path.ts';
-import { largestLayersFirst } from './pack/order.ts';
 import { type LayerPlanner, layerPlanner } from './plan/plan.ts';
 import type { RecordedBlob } from '../storage/recorded-blob.ts';
 import { publishRootLayer } from './root-layer.ts';
@@ -66,7 +70,7 @@ export interface LayerMaker {
  * Makes layers for one store: one for each process, so that images made at the same time share their packing and no
  * more paths are packed at once than help. On the first failure the rest is cancelled and waited for.
  *
- * What it throws: what createPacker and createJoiner name; the first failure.
+ * What it throws: what `LayerMembers.pack` and createJoiner name; the first failure.
  */
 export function createLayerMaker(into: {
   readonly store: BlobStore;
@@ -79,7 +83,7 @@ export function createLayerMaker(into: {
 }): LayerMaker {
   const { planner = layerPlanner() } = into;
   const mediaType = formatOf(into.compressor.name) === 'zstd' ? MediaType.layerZstd : MediaType.layerGzip;
-  const members = layerMembers({ packer: createPacker(into), planner });
+  const members = layerMembers({ ...into, planner });
   const joiner = createJoiner(into);
 
   const make: LayerMaker['make'] = async ({ closure, root }, { signal, ahead, ...onDisk } = {}) => {

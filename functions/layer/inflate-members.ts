@@ -1,6 +1,6 @@
 import type { Compressor } from './compressor.ts';
-import type { Inflation } from './threads/inflation.ts';
-import { layerHash } from './layer-hash.ts';
+import type { Inflation } from './thread-work.ts';
+import { layerHash } from './frame/frame.ts';
 
 /** Inflates the members of a layer in the thread that calls it. @throws CompressorError */
 export function inflateMembers(compressor: Pick<Compressor, 'inflate'>): Inflation {

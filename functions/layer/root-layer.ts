@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { digestFromHex } from '../oci/digest.ts';
+import { openDigest } from '../oci/digest.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
 import type { KnownBlobs } from '../storage/known-blobs.ts';
 import type { Compressor } from './compressor.ts';
@@ -25,7 +24,7 @@ export async function publishRootLayer(
   root: RootDirectory,
   options: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<Layer> {
-  const sha256 = createHash('sha256');
+  const sha256 = openDigest();
   let uncompressedBytes = 0;
   async function* archive(): AsyncGenerator<Buffer, void, void> {
     for (const chunk of rootTar(root)) {
@@ -37,7 +36,7 @@ export async function publishRootLayer(
   }
   const blob = await publishBlob(store, compressor.compress(archive()), options);
   known.add(blob.digest);
-  return { ...blob, diffId: digestFromHex(sha256.digest('hex')), uncompressedBytes };
+  return { ...blob, diffId: sha256.digest(), uncompressedBytes };
 }
 
 /** Longer than any entry, of which the longest has a path and a target of 4 KB each, but for the files of the root's own. */

@@ -4,7 +4,7 @@ declare const digestBrand: unique symbol;
 
 /**
  * `sha256:` and 64 lower-case hexadecimal digits: the address of a blob (image-spec, descriptor.md#digests).
- * Made only by {@link parseDigest}, {@link digestOfBytes} and {@link digestFromHex}.
+ * Made only by {@link parseDigest}, {@link digestOfBytes}, {@link openDigest} and {@link digestFromHex}.
  */
 export type Digest = `sha256:${string}` & { readonly [digestBrand]: true };
 
@@ -19,6 +19,23 @@ export function parseDigest(text: string): Digest | undefined {
 /** The SHA-256 of `bytes`. */
 export function digestOfBytes(bytes: Uint8Array | string): Digest {
   return `sha256:${createHash('sha256').update(bytes).digest('hex')}` as Digest;
+}
+
+/** The SHA-256 of bytes that come one after the other. */
+export interface OpenDigest {
+  update(bytes: Uint8Array): void;
+  /** Of all of them. To be called once. */
+  digest(): Digest;
+}
+
+export function openDigest(): OpenDigest {
+  const hash = createHash('sha256');
+  return {
+    update(bytes) {
+      hash.update(bytes);
+    },
+    digest: () => digestFromHex(hash.digest('hex')),
+  };
 }
 
 /**

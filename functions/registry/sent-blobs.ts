@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { LRUCache } from 'lru-cache';
 import { sharedWork } from '../work/shared-work.ts';
-import { type Digest, digestFromHex } from '../oci/digest.ts';
+import { type Digest, openDigest } from '../oci/digest.ts';
 import type { BlobStore, Generation, ObjectStat, ReadOptions } from '../storage/blob-store.ts';
 import { condemnBlob } from '../storage/condemn-blob.ts';
 import { blobKey } from '../storage/known-blobs.ts';
@@ -54,7 +53,7 @@ export function sentBlobs(store: BlobStore): SentBlobs {
   /** Passes a blob on, but for its last piece before it is known to be right. */
   async function* hashed(blob: SentBlob, stream: Readable, broken: () => Promise<void>) {
     const { digest, generation, sizeBytes } = blob;
-    const hash = createHash('sha256');
+    const hash = openDigest();
     let passedBytes = 0;
     let last: Buffer | undefined;
     for await (const chunk of stream as AsyncIterable<Buffer>) {
@@ -63,7 +62,7 @@ export function sentBlobs(store: BlobStore): SentBlobs {
       if (passedBytes < sizeBytes) yield chunk;
       else last = chunk;
     }
-    if (digestFromHex(hash.digest('hex')) !== digest) {
+    if (hash.digest() !== digest) {
       await condemnBlob(store, digest, generation);
       await broken();
       throw new BrokenBlobError(digest);

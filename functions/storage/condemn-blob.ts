@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import { type Digest, digestFromHex } from '../oci/digest.ts';
+import { type Digest, openDigest } from '../oci/digest.ts';
 import type { BlobStore, Generation, IoOptions } from './blob-store.ts';
 import { blobKey } from './known-blobs.ts';
 
@@ -17,9 +16,9 @@ export async function isRightBlob(store: BlobStore, digest: Digest, { signal }: 
     content?.stream.destroy();
     return false;
   }
-  const hash = createHash('sha256');
+  const hash = openDigest();
   for await (const chunk of content.stream as AsyncIterable<Buffer>) hash.update(chunk);
-  if (digestFromHex(hash.digest('hex')) === digest) return true;
+  if (hash.digest() === digest) return true;
   await condemnBlob(store, digest, stat.generation);
   return false;
 }

@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import { type Digest, digestFromHex } from '../oci/digest.ts';
+import { type Digest, openDigest } from '../oci/digest.ts';
 import type { BlobStore, IoOptions } from './blob-store.ts';
 import { blobKey } from './known-blobs.ts';
 import { ended, written } from '../work/feed.ts';
@@ -21,7 +20,7 @@ export interface OpenBlob {
 
 /** Opens a blob. Who opens it discards it, whatever happens. */
 export async function openBlob(store: BlobStore, { signal }: IoOptions = {}): Promise<OpenBlob> {
-  const sha256 = createHash('sha256');
+  const sha256 = openDigest();
   let sizeBytes = 0;
   const staging = await store.stage({ signal });
   // Every failure reaches who writes or publishes; without a listener it would end the process as well.
@@ -34,7 +33,7 @@ export async function openBlob(store: BlobStore, { signal }: IoOptions = {}): Pr
     },
     async publish() {
       await ended(staging.writable);
-      const digest = digestFromHex(sha256.digest('hex'));
+      const digest = sha256.digest();
       const key = blobKey(digest);
       if ((await staging.publish(key, { signal })) === 'replaced') {
         store.notice?.({ kind: 'replaced-blob', key, reason: 'its content was not what its name says' });

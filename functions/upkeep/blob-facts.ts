@@ -1,13 +1,11 @@
-import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { LRUCache } from 'lru-cache';
 import { written } from '../work/feed.ts';
-import { ZSTD_MAGIC } from '../layer/frame/zstd-frame.ts';
-import { cutIntoFrames } from './zstd-frames.ts';
-import { type Digest, digestFromHex } from '../oci/digest.ts';
+import { cutIntoFrames, ZSTD_MAGIC } from './zstd-frames.ts';
+import { type Digest, openDigest } from '../oci/digest.ts';
 import type { BlobStore, Generation, IoOptions } from '../storage/blob-store.ts';
 import { blobKey } from '../storage/known-blobs.ts';
 
@@ -59,19 +57,19 @@ export function blobInspector(store: BlobStore, deep: boolean): BlobInspector {
 
 /** Both digests of a blob, in one reading. */
 async function read(stream: Readable): Promise<NonNullable<BlobFacts['content']>> {
-  const whole = createHash('sha256');
+  const whole = openDigest();
   let inflation: ReturnType<typeof inflate> | undefined;
   for await (const chunk of stream as AsyncIterable<Buffer>) {
     whole.update(chunk);
     inflation ??= inflate(chunk.length >= 4 && chunk.readUInt32LE() === ZSTD_MAGIC);
     await inflation.write(chunk);
   }
-  return { digest: digestFromHex(whole.digest('hex')), inflated: await inflation?.end() };
+  return { digest: whole.digest(), inflated: await inflation?.end() };
 }
 
 /** Inflates what is written to it, for as long as that can be: configs cannot, nor can damaged layers. */
 function inflate(isZstd: boolean) {
-  const hash = createHash('sha256');
+  const hash = openDigest();
   let sizeBytes = 0;
   const inflater = isZstd ? createZstdDecompress() : createGunzip();
   const cut = isZstd ? cutIntoFrames() : (chunk: Buffer): readonly Buffer[] => [chunk];
@@ -96,7 +94,7 @@ function inflate(isZstd: boolean) {
     },
     async end(): Promise<NonNullable<BlobFacts['content']>['inflated']> {
       if (!inflater.destroyed) inflater.end();
-      return (await isWhole) ? { digest: digestFromHex(hash.digest('hex')), sizeBytes } : undefined;
+      return (await isWhole) ? { digest: hash.digest(), sizeBytes } : undefined;
     },
   };
 }

@@ -1,4 +1,5 @@
-import { ZSTD_MAGIC } from '../layer/frame/zstd-frame.ts';
+/** What every frame begins with, little-endian (RFC 8878, section 3.1.1). */
+export const ZSTD_MAGIC = 0xfd2fb528;
 
 /** What comes next in a frame (RFC 8878, section 3.1.1): what is read of it, or how much is passed over. */
 type Step =

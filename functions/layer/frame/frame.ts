@@ -1,4 +1,6 @@
+import { hexOf, openDigest } from '../../oci/digest.ts';
 import type { LayerFormat } from '../compressor.ts';
+import type { TarTotals } from '../thread-work.ts';
 import { storedMember } from './gzip-member.ts';
 import { END_OF_ARCHIVE, tarHeader } from '../tar.ts';
 import { storedFrame } from './zstd-frame.ts';
@@ -22,4 +24,27 @@ export const TAIL: LayerPart = part(END_OF_ARCHIVE);
 
 function part(tar: Buffer): LayerPart {
   return { tar, gzip: storedMember(tar), zstd: storedFrame(tar) };
+}
+
+/** Digest and length of an uncompressed layer, of which head and tail are always the same. */
+export interface LayerHash {
+  update(chunk: Buffer): void;
+  /** To be called once. */
+  totals(): TarTotals;
+}
+
+export function layerHash(): LayerHash {
+  const hash = openDigest();
+  hash.update(HEAD.tar);
+  let bytes = HEAD.tar.length + TAIL.tar.length;
+  return {
+    update(chunk) {
+      hash.update(chunk);
+      bytes += chunk.length;
+    },
+    totals() {
+      hash.update(TAIL.tar);
+      return { sha256: hexOf(hash.digest()), uncompressedBytes: bytes };
+    },
+  };
 }

@@ -1,5 +1,5 @@
 /** Little-endian (RFC 8878, section 3.1.1). */
-export const ZSTD_MAGIC = 0xfd2fb528;
+const ZSTD_MAGIC = 0xfd2fb528;
 
 /** The most that one block holds (RFC 8878, section 3.1.1.2.4). */
 const MAX_BLOCK_BYTES = 128 * 1024;

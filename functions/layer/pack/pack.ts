@@ -2,8 +2,7 @@ import type { ClosurePath, StorePath } from '../../nix/store-path.ts';
 import { unlessAborted } from '../../work/unless-aborted.ts';
 import { bytesInFlight, MAX_BYTES_IN_FLIGHT } from './bytes-in-flight.ts';
 import type { JoinedLayer } from '../join.ts';
-import type { Packer } from './packer.ts';
-import { largestLayersFirst, largestFirst } from './order.ts';
+import { createPacker } from './packer.ts';
 import type { OnDisk, PackedPath, PathToPack } from '../packed-path.ts';
 import type { LayerPlanner } from '../plan/plan.ts';
 import type { RecordedBlob } from '../../storage/recorded-blob.ts';
@@ -35,7 +34,7 @@ export interface LayerMembers {
   /**
    * The store paths of one layer; several that are all new are packed as one layer.
    *
-   * @throws what `Packer` names; the first failure
+   * @throws what `createPacker` names; the first failure
    */
   readonly pack: (
     group: readonly ClosurePath[],
@@ -46,13 +45,11 @@ export interface LayerMembers {
 }
 
 /** One for each process, so that all images together keep to what may be on its way at once. */
-export function layerMembers({
-  packer,
-  planner,
-}: {
-  readonly packer: Packer;
-  readonly planner: LayerPlanner;
-}): LayerMembers {
+export function layerMembers(
+  into: Parameters<typeof createPacker>[0] & { readonly planner: LayerPlanner },
+): LayerMembers {
+  const { planner } = into;
+  const packer = createPacker(into);
   const limit = weightedLimit(MAX_BYTES_IN_FLIGHT);
 
   const pack: LayerMembers['pack'] = (group, { signal, ahead, ...onDisk }) => {
@@ -112,4 +109,22 @@ export function layerMembers({
 
 function nameOf({ path, narHash }: PathToPack): string {
   return `${path} ${narHash}`;
+}
+
+/**
+ * Layers in the order in which they are packed: the largest first, so that threads have work while the main thread does
+ * what it does once, and the last to end is a small one.
+ */
+export function largestLayersFirst(
+  groups: readonly (readonly StorePath[])[],
+  pathOf: (path: StorePath) => ClosurePath,
+): readonly (readonly StorePath[])[] {
+  const bytesOf = (group: readonly StorePath[]): number =>
+    group.reduce((total, path) => total + pathOf(path).narSizeBytes, 0);
+  return groups.toSorted((a, b) => bytesOf(b) - bytesOf(a));
+}
+
+/** In one order, whatever that of the closure. */
+function largestFirst(paths: readonly ClosurePath[]): readonly ClosurePath[] {
+  return paths.toSorted((a, b) => b.narSizeBytes - a.narSizeBytes || (a.path < b.path ? -1 : 1));
 }

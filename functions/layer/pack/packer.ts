@@ -5,7 +5,7 @@ import type { CompressorIdentity } from '../compressor.ts';
 import { type LayerThreads, sharedLayerThreads } from '../threads/threads.ts';
 import { type GroupPacker, groupPacker } from './group.ts';
 import { type PackedPath, packedPathAt, type PathToPack, placeOf, publishPacked } from '../packed-path.ts';
-import type { StorePathPlace } from '../threads/packing.ts';
+import type { StorePathPlace } from '../thread-work.ts';
 import { findOrMake, type RecordedBlob, type RecordedBlobAt } from '../../storage/recorded-blob.ts';
 import { sharedWork } from '../../work/shared-work.ts';
 import type { Tree } from '../tree.ts';

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { ClosurePath, StorePath } from '../../nix/store-path.ts';
-import { type Cohort, cohorts, type CohortSizes } from './cohorts.ts';
+import { type Cohort, cohorts } from './cohorts.ts';
 import { nameOf, type PlannedPath, planGraph } from './graph.ts';
 import { addTo, emptySet, type NumberSet } from './sets.ts';
+import { GROWTH, SIZE_FLOORS } from './size-floors.ts';
 
 /** Decides which store paths share a layer. */
 export interface LayerPlanner {
@@ -33,15 +34,6 @@ export const MAX_LAYERS = 100;
 /** One for the root, and three for paths: what is popular, what is not, and what is large. */
 export const MIN_LAYERS = 4;
 
-/**
- * A layer costs a client its time, and saves bytes only where it is shared: most images stay at half of the budget. What
- * other sizes and budgets give: docs/layers.md.
- */
-const SIZES: CohortSizes = { ownBytes: 3_000_000, cohortBytes: 1_000_000 };
-
-/** By how much sizes grow while there are more groups than the budget allows. */
-const GROWTH = 1.3;
-
 /** What so many paths of a package set refer to is grouped apart: Nixery's threshold (builder/layers.go). */
 const POPULAR = 100;
 
@@ -60,7 +52,7 @@ export function layerPlanner({ maxLayers = MAX_LAYERS, popularity }: LayerPlanne
       const classes = classesOf(graph, popularity);
       // The topmost layer is the root's.
       const budget = maxLayers - 1;
-      let sizes = SIZES;
+      let sizes = SIZE_FLOORS;
       let groups = cohorts(graph, classes, sizes);
       while (groups.length > budget) {
         sizes = { ownBytes: sizes.ownBytes * GROWTH, cohortBytes: sizes.cohortBytes * GROWTH };

@@ -1,6 +1,7 @@
 import { type Collision, type LinkedOutput, mergeOutputs } from './merge-outputs.ts';
 import type { ByteString, Tree } from '../tree.ts';
 import { addIfAbsent, nodeAt, type RootDirectory, rootDirectory, rootFile, rootSymlink } from '../root-node.ts';
+import { DIRECTORIES } from './directories.ts';
 
 /** Version of all that decides the root layer's tree and bytes, and the environment; a part of the keys of images. */
 export const ROOT_LAYER_VERSION = 3;
@@ -10,27 +11,6 @@ export interface RequestedOutput extends LinkedOutput {
   /** The lower number wins a collision, as in nixpkgs, where 5 is usual. */
   readonly priority: number;
 }
-
-/** Directories that are in every image, with the modes that programs expect (Filesystem Hierarchy Standard 3.0). */
-const DIRECTORIES: readonly (readonly [path: string, mode: number])[] = [
-  ['bin', 0o755],
-  ['dev', 0o755],
-  ['etc', 0o755],
-  ['home', 0o755],
-  ['nix', 0o755],
-  ['nix/store', 0o755],
-  ['proc', 0o555],
-  ['root', 0o700],
-  ['run', 0o755],
-  ['sys', 0o555],
-  ['tmp', 0o1777],
-  ['usr', 0o755],
-  ['var', 0o755],
-  ['var/cache', 0o755],
-  ['var/lib', 0o755],
-  ['var/log', 0o755],
-  ['var/tmp', 0o1777],
-];
 
 /** What is not under `/usr` as well: the rest of the root is (bin, lib, share, ...). */
 const NOT_IN_USR = new Set([

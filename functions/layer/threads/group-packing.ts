@@ -1,25 +1,6 @@
 import type { LayerJob } from './job.ts';
-import type { LayerReply, LayerRequest, MemberTotals, TarTotals } from './messages.ts';
-import type { StorePathPlace } from './packing.ts';
-
-/** Store paths that are packed one after the other, in one thread, as the members of one layer. */
-export interface GroupPacking {
-  readonly format: LayerJob['format'];
-  /**
-   * Packs all of them; once.
-   *
-   * @param places each is asked for when its turn has come
-   * @param write takes the pieces of all members, one after the other, and resolves when a piece's memory can be used again
-   * @returns of each member, and of the layer, head and tail included
-   * @throws what {@link packing} names, and what `write` throws
-   */
-  pack(
-    places: readonly (() => StorePathPlace)[],
-    write: (piece: Buffer) => Promise<void>,
-  ): Promise<{ readonly members: readonly MemberTotals[]; readonly layer: TarTotals }>;
-  /** Ends it, wherever it is. */
-  close(): Promise<void>;
-}
+import type { LayerReply, LayerRequest } from './messages.ts';
+import type { GroupPacking, MemberTotals, StorePathPlace } from '../thread-work.ts';
 
 export function groupPacking(job: LayerJob): GroupPacking {
   /** While a piece is written the thread makes the next, of the next member where one has ended. */

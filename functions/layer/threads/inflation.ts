@@ -1,16 +1,6 @@
 import type { LayerJob } from './job.ts';
-import { type LayerRequest, type TarTotals, WINDOW_BYTES } from './messages.ts';
-
-/** Inflates the members of a layer, one after the other. */
-export interface Inflation {
-  /** Some bytes of the open member, or the first of a new one. They can be changed when it has resolved. */
-  write(bytes: Uint8Array): Promise<void>;
-  endMember(): Promise<void>;
-  /** Of the layer that these members make, with head and tail. */
-  end(): Promise<TarTotals>;
-  /** Ends it, wherever it is. */
-  close(): Promise<void>;
-}
+import { type LayerRequest, WINDOW_BYTES } from './messages.ts';
+import type { Inflation } from '../thread-work.ts';
 
 /** While it inflates, the next bytes are fetched: a failure is met by the call after. @throws CompressorError, the reason of the signal */
 export function inflation(job: LayerJob): Inflation {

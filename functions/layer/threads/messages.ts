@@ -1,6 +1,7 @@
 import type { CompressorName } from '../compressor.ts';
 import type { PlainError } from './plain-error.ts';
 import type { ByteString, Tree } from '../tree.ts';
+import type { MemberTotals, TarTotals } from '../thread-work.ts';
 
 /** Length of one of the two pieces of memory that a thread fills in turn. */
 export const WINDOW_BYTES = 512 * 1024;
@@ -59,16 +60,3 @@ export type LayerReply =
   | { readonly kind: 'hashed'; readonly totals: TarTotals }
   | { readonly kind: 'closed' }
   | { readonly kind: 'failed'; readonly error: PlainError };
-
-/** Of a whole uncompressed layer: head, entries and tail. */
-export interface TarTotals {
-  /** In hexadecimal. */
-  readonly sha256: string;
-  readonly uncompressedBytes: number;
-}
-
-/** Lengths of a layer's member: compressed, and of its entries. */
-export interface MemberTotals {
-  readonly memberBytes: number;
-  readonly memberTarBytes: number;
-}

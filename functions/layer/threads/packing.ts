@@ -1,26 +1,7 @@
 import { HEAD, TAIL } from '../frame/frame.ts';
 import type { LayerJob } from './job.ts';
-import { type LayerReply, type MemberTotals, type TarTotals, WINDOW_BYTES } from './messages.ts';
-import type { ByteString, Tree } from '../tree.ts';
-
-export interface StorePathPlace {
-  /** How its entries are named, without a slash in front. */
-  readonly name: ByteString;
-  /** Where it lies on this disk. */
-  readonly location: ByteString;
-  /** What lies there, when it was read before: reading it takes as long as packing small files does. */
-  readonly tree?: Tree | undefined;
-}
-
-/** A store path's layer on its way: head, member and tail, once. */
-export interface Packing extends AsyncIterable<Buffer> {
-  /** Where the path's member begins in it. */
-  readonly memberOffset: number;
-  /** @throws Error before all was read */
-  totals(): MemberTotals & TarTotals;
-  /** Ends it, wherever it is. */
-  close(): Promise<void>;
-}
+import { type LayerReply, WINDOW_BYTES } from './messages.ts';
+import type { MemberTotals, Packing, StorePathPlace, TarTotals } from '../thread-work.ts';
 
 /** Room for the longest end of a layer, with the head of one that has nothing before it. */
 const END_BYTES = WINDOW_BYTES + 4096;

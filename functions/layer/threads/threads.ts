@@ -1,11 +1,14 @@
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { CompressorName } from '../compressor.ts';
-import { groupPacking, type GroupPacking } from './group-packing.ts';
-import { inflation, type Inflation } from './inflation.ts';
+import { groupPacking } from './group-packing.ts';
+import type { GroupPacking } from '../thread-work.ts';
+import { inflation } from './inflation.ts';
+import type { Inflation } from '../thread-work.ts';
 import { layerJob } from './job.ts';
 import { startLayerThread, type LayerThread } from './thread.ts';
-import { type Packing, packing, type StorePathPlace } from './packing.ts';
+import { packing } from './packing.ts';
+import type { Packing, StorePathPlace } from '../thread-work.ts';
 import { byteString } from '../tree.ts';
 
 /** Threads that make layers. Each job takes one until it is done or closed; others wait. */

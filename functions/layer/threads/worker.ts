@@ -2,16 +2,15 @@ import { on } from 'node:events';
 import { parentPort, workerData } from 'node:worker_threads';
 import { findCompressor } from '../compressors/compressors.ts';
 import { inflateMembers } from '../inflate-members.ts';
-import { type LayerHash, layerHash } from '../layer-hash.ts';
+import { type LayerHash, layerHash } from '../frame/frame.ts';
 import {
   type LayerReply,
   type LayerRequest,
   type LayerThreadReady,
   type LayerThreadStart,
-  type MemberTotals,
-  type TarTotals,
   WINDOW_BYTES,
 } from './messages.ts';
+import type { MemberTotals, TarTotals } from '../thread-work.ts';
 import { memberTar } from './member-tar.ts';
 import { plainError } from './plain-error.ts';
 import { readTree } from '../tree.ts';

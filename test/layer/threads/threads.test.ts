@@ -10,7 +10,7 @@ import { gunzipSync } from 'node:zlib';
 import { CompressorError } from '../../../functions/layer/compressor-error.ts';
 import { HEAD, TAIL } from '../../../functions/layer/frame/frame.ts';
 import { layerThreads } from '../../../functions/layer/threads/threads.ts';
-import type { Packing } from '../../../functions/layer/threads/packing.ts';
+import type { Packing } from '../../../functions/layer/thread-work.ts';
 import { StorePathMissingError, UnfitForImageError } from '../../../functions/layer/tree.ts';
 import { sha256, temporaryFolder, write } from '../fixture.ts';
 

@@ -1,0 +1,20 @@
+/** Directories that are in every image, with the modes that programs expect (Filesystem Hierarchy Standard 3.0). */
+export const DIRECTORIES: readonly (readonly [path: string, mode: number])[] = [
+  ['bin', 0o755],
+  ['dev', 0o755],
+  ['etc', 0o755],
+  ['home', 0o755],
+  ['nix', 0o755],
+  ['nix/store', 0o755],
+  ['proc', 0o555],
+  ['root', 0o700],
+  ['run', 0o755],
+  ['sys', 0o555],
+  ['tmp', 0o1777],
+  ['usr', 0o755],
+  ['var', 0o755],
+  ['var/cache', 0o755],
+  ['var/lib', 0o755],
+  ['var/log', 0o755],
+  ['var/tmp', 0o1777],
+];
