@@ -1,5 +1,5 @@
 import type { ManifestOutcome } from '../registry/outcome.ts';
-import { missingPackages } from '../builder/failure-message.ts';
+import { missingPackages } from '../builder/outcome.ts';
 import type { Answer } from './answer.ts';
 import { errorAnswer, invalidAnswer } from './error.ts';
 import { headerText } from './header-text.ts';

@@ -1,27 +1,21 @@
 import type { Logger } from 'pino';
+import type { StoreRoom } from '../nix/build-room.ts';
 import type { PackageSource } from '../nix/source.ts';
-import { type Digest, hexOf } from '../oci/digest.ts';
+import type { Digest } from '../oci/digest.ts';
 import type { BlobStore, IoOptions } from '../storage/blob-store.ts';
 import type { KnownBlobs } from '../storage/known-blobs.ts';
 import type { Leases } from '../storage/leases.ts';
-import { imageAttempts } from './attempts/attempt.ts';
-import type { Asker } from './build-record.ts';
+import { waitFor } from '../work/wait-for.ts';
+import { type AskedBy, imageAttempts } from './attempts/attempts.ts';
 import type { Builds } from './builds/builds.ts';
-import { type BuildBudget, buildQueue, type InTurn, type SpentBudget } from './attempts/queue.ts';
 import { failures } from './failures.ts';
-import { imageOf, type ImageRecord } from './image.ts';
-import { imageCache } from './images/cache.ts';
-import type { ImageMaker, ImageOrder } from './make/make.ts';
-import { type ImageRequest, nameOf } from './image-request.ts';
-import { imageJudge, type Judgement } from './images/judge.ts';
-import { leasedBuilds } from './attempts/one-instance.ts';
-import type { ImageOrigin, ImageOutcome, ImageUnavailable, PackagesDenied } from './outcome.ts';
+import type { ImageRecord } from './image.ts';
+import type { ImageRequest } from './image-request.ts';
+import { type FoundImage, madeImages } from './images/images.ts';
+import type { ImageMaker } from './make/make.ts';
+import type { ImageOutcome, ImageUnavailable, PackagesDenied } from './outcome.ts';
 import type { PackagePolicy } from './package-policy.ts';
 import { type LookUpBudget, type PinOptions, pins, type Pins } from './pins.ts';
-import { imageRecovery } from './images/recover.ts';
-import { renewal } from './images/expiry.ts';
-import { spent } from './attempts/try-later.ts';
-import { waitFor } from '../work/wait-for.ts';
 
 /** Images from names: found where they are, made where they are not, once, whoever asks for them and wherever. */
 export interface ImageBuilder {
@@ -47,15 +41,11 @@ export interface ImageBuilder {
   stop(): Promise<void>;
 }
 
-export interface BuildOptions extends IoOptions {
+export interface BuildOptions extends IoOptions, AskedBy {
   /** How long to wait for a build, in milliseconds; afterwards the outcome is `in-progress`. Until its end when absent. */
   readonly holdMs?: number | undefined;
-  /** Asked before a build is begun; a build that runs already costs nothing. Without limit when absent. */
-  readonly budget?: BuildBudget | undefined;
   /** Asked before a reference is looked up that nobody pulled before. Without limit when absent. */
   readonly lookUps?: LookUpBudget | undefined;
-  /** For whom a build is begun, to be told to who watches it. */
-  readonly asker?: Asker | undefined;
 }
 
 /** An image that was looked for. */
@@ -65,8 +55,6 @@ export type LookedUpImage =
   | { readonly kind: 'not-made'; readonly revision: string; readonly build: string }
   | PackagesDenied
   | Extract<ImageUnavailable, { kind: 'reference-unknown' | 'busy' }>;
-
-export type FoundImage = Extract<ImageOutcome, { kind: 'image' }>;
 
 /** References of a name that are looked up when a blob is missing; each may cost two reads. */
 const MAX_RECALLED = 10;
@@ -89,6 +77,8 @@ export function imageBuilder(world: {
   /** What references mean; looked up for this builder alone when absent. */
   readonly pins?: Pins | undefined;
   readonly maker: ImageMaker;
+  /** Of a Nix store that is small. */
+  readonly room?: StoreRoom | undefined;
   readonly log: Pick<Logger, 'info' | 'warn'>;
   readonly limits: BuildLimits;
   readonly leases: Leases;
@@ -98,100 +88,24 @@ export function imageBuilder(world: {
   readonly policy?: PackagePolicy | undefined;
 }): ImageBuilder {
   const { store, known, source, maker, log, limits } = world;
-  const { timeoutMs, pinForMs } = limits;
   const stopped = new AbortController();
-  const references = world.pins ?? pins({ store, source, log, pinForMs });
-  const recover = imageRecovery(store, (request, revision) => maker.keyOf({ request, source, revision }));
-  const cache = imageCache(store, log, { recover });
-  const judge = imageJudge(store, world.policy);
+  const references = world.pins ?? pins({ store, source, log, pinForMs: limits.pinForMs });
   const failed = failures(store, log);
-  const kept = renewal({ store, log, missing: (blob) => forget(blob, { signal: stopped.signal }) });
-  const queue = buildQueue({ ...limits, closed: stopped.signal });
-  const shared = leasedBuilds({ leases: world.leases, signal: stopped.signal });
-  const made = (record: ImageRecord): void => {
-    cache.add(record);
-    expectBlobs(record);
-    kept.made(record);
-  };
-  const attempt = imageAttempts({ maker, failed, made, log, timeoutMs, stopped: stopped.signal });
-
-  function expectBlobs(record: ImageRecord): void {
-    for (const { digest, size } of imageOf(record).blobs) known.expect(digest, size);
-  }
-
-  async function forget(blob: Digest, options: IoOptions): Promise<void> {
-    known.forget(blob);
-    await cache.forgetNaming(blob, options);
-  }
-
-  /** What is to be had of an image that was found; undefined when it has to be made again to know. */
-  function give(record: ImageRecord, from: ImageOrigin, options?: IoOptions) {
-    kept.served(record);
-    const judgement = judge(record, options);
-    return judgement instanceof Promise ? judgement.then(conclude) : conclude(judgement);
-
-    function conclude(judged: Judgement): FoundImage | PackagesDenied | undefined {
-      if (judged.kind === 'unknown') return undefined;
-      return judged.kind === 'denied' ? judged : { kind: 'image', image: imageOf(record), from };
-    }
-  }
-
-  /** The record of an image, from where it is nearest. */
-  async function findRecordOf(name: string, options?: IoOptions) {
-    const inMemory = cache.peek(name);
-    if (inMemory !== undefined) return { record: inMemory, from: 'memory' as const };
-    const record = await cache.find(name, options);
-    if (record === undefined) return undefined;
-    expectBlobs(record);
-    return { record, from: 'store' as const };
-  }
-
-  /** What became of an image, here or at another instance. */
-  async function lookAround(key: string): Promise<ImageOutcome | undefined> {
-    const options = { signal: stopped.signal };
-    const found = await findRecordOf(key, options);
-    return (found && (await give(found.record, found.from, options))) ?? failed.find(key, options);
-  }
-
-  /** Makes an image, or waits for the instance that does, and tells who watches. */
-  async function share(
-    order: ImageOrder,
-    key: string,
-    { inTurn, by, budget }: { inTurn: InTurn; by: Asker | undefined; budget: BuildBudget | undefined },
-  ): Promise<ImageOutcome | SpentBudget> {
-    const { request, revision } = order;
-    const watched = world.builds?.begin(key, by ?? { repository: nameOf(request), reference: revision }, revision);
-    async function makeInTurn(): Promise<ImageOutcome | SpentBudget> {
-      // Only here it is certain that nobody has made it, or makes it, and that it did not fail lately.
-      const left = budget?.take();
-      if (left?.kind === 'spent') return left;
-      watched?.claim();
-      return inTurn(async () => {
-        watched?.run();
-        const outcome = await attempt(order, key, watched);
-        if (!isBuild(outcome)) budget?.giveBack();
-        watched?.end(outcome);
-        return outcome;
-      });
-    }
-    try {
-      // The lease before the place in the queue: who waits for another instance is not stuck behind builds of this one.
-      const outcome = await shared.run({ key, look: () => lookAround(key), make: makeInTurn });
-      watched?.leave(outcome.kind === 'spent' ? spent(outcome.retryAfterSeconds) : outcome);
-      return outcome;
-    } catch (error) {
-      // Whoever began it may have left, and nobody else would say it.
-      if (!stopped.signal.aborted) log.warn({ key, err: error }, "a build ended with a fault that is not the image's");
-      throw error;
-    } finally {
-      // Only what ended with an error has not been told.
-      watched?.end(undefined);
-    }
-  }
-
-  function join(order: ImageOrder, key: string, { budget, asker }: BuildOptions): Promise<ImageOutcome> {
-    return queue.join(key, budget, (inTurn, own) => share(order, key, { inTurn, by: asker, budget: own }));
-  }
+  const images = madeImages({
+    ...{ store, known, log, policy: world.policy, stopped: stopped.signal },
+    keyOf: (request, revision) => maker.keyOf({ request, source, revision }),
+  });
+  const attempts = imageAttempts({
+    ...{ maker, failed, log, limits, room: world.room, leases: world.leases, builds: world.builds },
+    async look(key) {
+      const options = { signal: stopped.signal };
+      return (await images.find(key, options)) ?? failed.find(key, options);
+    },
+    made: (record) => {
+      images.add(record);
+    },
+    stopped: stopped.signal,
+  });
 
   /** @param begun gets the key as soon as it is known */
   async function findOrMake(
@@ -206,8 +120,7 @@ export function imageBuilder(world: {
     const order = { request, source, revision: pin.revision };
     const key = maker.keyOf(order);
     begun.key = key;
-    const found = await findRecordOf(key);
-    const outcome = (found && (await give(found.record, found.from))) ?? (await join(order, key, options));
+    const outcome = (await images.find(key)) ?? (await attempts.join(order, key, options));
     // What is refused has no build to be looked at.
     if (outcome.kind === 'denied' || outcome.kind === 'busy') return outcome;
     if (outcome.kind !== 'image') return { ...outcome, build: key };
@@ -218,10 +131,8 @@ export function imageBuilder(world: {
     peek(request, reference) {
       const pin = references.peek(reference);
       if (pin?.kind !== 'pinned') return undefined;
-      const record = cache.peek(maker.keyOf({ request, source, revision: pin.revision }));
-      const given = record && give(record, 'memory');
-      // What has to be looked up takes the other way.
-      if (given === undefined || given instanceof Promise) return undefined;
+      const given = images.peek(maker.keyOf({ request, source, revision: pin.revision }));
+      if (given === undefined) return undefined;
       return pin.stale === undefined || given.kind === 'denied' ? given : { ...given, stale: pin.stale };
     },
 
@@ -243,39 +154,25 @@ export function imageBuilder(world: {
       if (pin.kind === 'unknown') return { kind: 'reference-unknown', message: pin.message };
       if (pin.kind === 'busy') return pin;
       const key = maker.keyOf({ request, source, revision: pin.revision });
-      const found = await findRecordOf(key, options);
-      const judged = found && (await judge(found.record, options));
-      if (judged?.kind === 'denied') return judged;
-      // Of an image whose packages are not known any more, nobody knows whether it may be had.
-      return found === undefined || judged?.kind === 'unknown'
-        ? { kind: 'not-made', revision: pin.revision, build: key }
-        : { kind: 'made', record: found.record };
+      return (await images.look(key, options)) ?? { kind: 'not-made', revision: pin.revision, build: key };
     },
 
-    async findByDigest(digest, options = {}) {
-      const found = await findRecordOf(hexOf(digest), options);
-      return found?.record.digest === digest ? give(found.record, found.from, options) : undefined;
-    },
+    findByDigest: (digest, options) => images.findByDigest(digest, options),
 
     async reportMissing(digest, { request, references: named }, options = {}) {
       // Another instance may have made the image: what its name means is looked up, so that its record is known here.
       for (const reference of named.slice(-MAX_RECALLED)) {
         const pin = references.peek(reference) ?? (await references.pin(reference, options));
         if (pin.kind === 'pinned')
-          await findRecordOf(maker.keyOf({ request, source, revision: pin.revision }), options);
+          await images.remember(maker.keyOf({ request, source, revision: pin.revision }), options);
       }
-      await forget(digest, options);
+      await images.forget(digest, options);
     },
 
     async stop() {
       stopped.abort();
-      await Promise.allSettled([queue.ended(), kept.stop()]);
-      await Promise.all([shared.returned(), world.builds?.stop()]);
+      await Promise.all([attempts.ended(), images.stop()]);
+      await Promise.all([attempts.returned(), world.builds?.stop()]);
     },
   };
-}
-
-/** What turned out to be refused, unknown or without room was not built. */
-function isBuild({ kind }: ImageOutcome): boolean {
-  return kind === 'image' || kind === 'build-failed' || kind === 'out-of-time';
 }

@@ -1,4 +1,7 @@
+import type { Tree } from '../layer/tree.ts';
+import type { NixCall } from '../nix/nix.ts';
 import type { PackageSource } from '../nix/source.ts';
+import type { ClosurePath, StorePath } from '../nix/store-path.ts';
 import type { System } from '../oci/platform.ts';
 
 /** Which packages are wanted, of which package set. */
@@ -15,3 +18,21 @@ export interface PackageQuery {
 export function attributesOf({ attributes, always }: PackageQuery): readonly string[] {
   return [...new Set([...attributes, ...always])];
 }
+
+/** Trees that are known, each as soon as it is. */
+export type ReadTrees = Map<StorePath, Tree>;
+
+/** What a query may take, and who is told of it meanwhile. */
+export type FindCall = NixCall & {
+  /** Called when there is something that Nix has to be asked about. */
+  readonly whenAsked?: (() => void) | undefined;
+  /** Called when it has answered, whatever. */
+  readonly whenAnswered?: (() => void) | undefined;
+  /** False: packages that are not whole on this machine are not built, and not described. */
+  readonly builds?: boolean | undefined;
+  /**
+   * Called when what had to be evaluated is whole on this machine, before anything of it is read: with the closure of that
+   * and of what was recorded, and with the trees that are known, to which all that is read is added.
+   */
+  readonly whenClosure?: ((closure: readonly ClosurePath[], trees: ReadTrees) => Promise<void>) | undefined;
+};

@@ -7,7 +7,7 @@ import type { BlobStore, IoOptions } from '../storage/blob-store.ts';
 import { objectKey } from '../storage/object-key.ts';
 import { findRecord, keyHash, overwriteRecord } from '../storage/record.ts';
 import type { ImageUnavailable } from './outcome.ts';
-import { tooManyLookUps, tooManyUnknown } from './attempts/try-later.ts';
+import { tooManyLookUps, tooManyUnknown } from './try-later.ts';
 
 /** What a reference means at the moment. */
 export type Pinned =

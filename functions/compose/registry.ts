@@ -11,9 +11,6 @@ import { admitBy, packagePolicy } from '../builder/package-policy.ts';
 import { packageIndexes } from '../builder/package-index.ts';
 import { packageFinder } from '../builder/packages/packages.ts';
 import { pins } from '../builder/pins.ts';
-import { rehearse } from '../builder/idle/rehearsal.ts';
-import { roomyMaker } from '../builder/attempts/roomy-maker.ts';
-import { sharedBuilds } from '../builder/builds/shared.ts';
 import { composePages } from './pages.ts';
 import { composeCgroups } from './cgroups.ts';
 import { composeStorage } from './store.ts';
@@ -122,7 +119,7 @@ export async function composeRegistry(
   const limits = { timeoutMs, maxBuilds, maxQueue, pinForMs };
   const watch = composeWatch(config, { log, store, counts: () => watched.counts() });
   const watched = builds({
-    shared: sharedBuilds(store),
+    store,
     log,
     ended: (build, trace) => {
       watch.buildEnded(build, trace);
@@ -134,7 +131,7 @@ export async function composeRegistry(
     known,
     source,
     pins: references,
-    maker: room ? roomyMaker(maker, room) : maker,
+    ...{ maker, room },
     log,
     limits,
     leases: held,
@@ -188,12 +185,9 @@ export async function composeRegistry(
       await sleep(WARM_UP_AFTER_MS, undefined, { ref: false });
       await threads.warmUp();
       // A temporary folder that cannot be written harms nobody but the first image, a little.
-      const rehearsed = { compressor, threads, planner, folder };
-      await idle
-        .run((stop) => rehearse(rehearsed, stop))
-        .catch((error: unknown) => {
-          log.warn({ err: error }, 'cannot rehearse an image: the first will take a little longer');
-        });
+      await idle.rehearse({ compressor, threads, planner, folder }).catch((error: unknown) => {
+        log.warn({ err: error }, 'cannot rehearse an image: the first will take a little longer');
+      });
       await watch.load();
       // Last, since an instance that serves what is known never needs it. Where an image is being made, the next evaluation
       // is begun after that. Of a remote source nothing is fetched before somebody asks.

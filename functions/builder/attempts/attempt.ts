@@ -1,16 +1,20 @@
 import type { Logger } from 'pino';
 import type { RunningBuild } from '../builds/builds.ts';
 import { explainFailure } from './explain-failure.ts';
+import type { StoreRoom } from '../../nix/build-room.ts';
+import type { NixCall } from '../../nix/nix.ts';
 import type { Failures } from '../failures.ts';
 import { imageOf, type ImageRecord } from '../image.ts';
 import type { ImageMaker, ImageOrder } from '../make/make.ts';
 import type { ImageOutcome, ImageUnavailable } from '../outcome.ts';
 
 /** Makes an image, or says why it cannot be made; throws for faults of this program and its machine. */
-export type AttemptImage = (order: ImageOrder, key: string, watched: RunningBuild | undefined) => Promise<ImageOutcome>;
+type AttemptImage = (order: ImageOrder, key: string, watched: RunningBuild | undefined) => Promise<ImageOutcome>;
 
-export function imageAttempts(world: {
+export function imageAttempt(world: {
   readonly maker: ImageMaker;
+  /** Of a Nix store that is small: each image that is made has a part of it until it is made. */
+  readonly room?: StoreRoom | undefined;
   readonly failed: Failures;
   /** Gets the record of each image that was made. */
   readonly made: (record: ImageRecord) => void;
@@ -22,6 +26,15 @@ export function imageAttempts(world: {
 }): AttemptImage {
   const { maker, failed, log, timeoutMs, stopped } = world;
 
+  async function makeInRoom(order: ImageOrder, call: NixCall): ReturnType<ImageMaker['make']> {
+    const room = world.room?.open();
+    try {
+      return await maker.make(order, { ...call, room });
+    } finally {
+      await room?.close();
+    }
+  }
+
   return async (order, key, watched) => {
     const about = { packages: order.request.attributes, revision: order.revision };
     const startedMs = performance.now();
@@ -29,7 +42,7 @@ export function imageAttempts(world: {
     const signal = AbortSignal.any([deadline, stopped]);
     let failure: ImageUnavailable;
     try {
-      const made = await maker.make(order, { signal, ...(watched && { onStderr: watched.log.add }) });
+      const made = await makeInRoom(order, { signal, ...(watched && { onStderr: watched.log.add }) });
       if (made.kind === 'made') {
         world.made(made.record);
         const durationMs = Math.round(performance.now() - startedMs);

@@ -1,19 +1,7 @@
 import pLimit from 'p-limit';
 import type { ImageOutcome } from '../outcome.ts';
-import { busy, spent } from './try-later.ts';
+import { type BuildBudget, busy, spent, type SpentBudget } from '../try-later.ts';
 import { waitFor } from '../../work/wait-for.ts';
-
-/** How many builds somebody may still begin. */
-export interface BuildBudget {
-  take(): { readonly kind: 'left' } | SpentBudget;
-  /** Undoes a `take` for what turned out to be no build. */
-  giveBack(): void;
-}
-
-export interface SpentBudget {
-  readonly kind: 'spent';
-  readonly retryAfterSeconds: number;
-}
 
 /** Does work when its turn has come: as much at once as the queue allows. */
 export type InTurn = <T>(work: () => Promise<T>) => Promise<T>;

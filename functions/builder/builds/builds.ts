@@ -1,18 +1,11 @@
 import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 import { type BuildLog, buildLog } from './log.ts';
-import {
-  type Asker,
-  type BuildRecord,
-  type BuildSummary,
-  type RecentBuild,
-  type TraceParent,
-  summaryOf,
-} from '../build-record.ts';
-import { failureMessage } from '../failure-message.ts';
+import { type Asker, type BuildSummary, type RecentBuild, type TraceParent, summaryOf } from '../build-record.ts';
+import { failureMessage } from '../outcome.ts';
 import type { ImageOutcome } from '../outcome.ts';
-import type { SharedBuilds } from './shared.ts';
-import type { IoOptions } from '../../storage/blob-store.ts';
+import { recordOf, sharedBuilds } from './shared.ts';
+import type { BlobStore, IoOptions } from '../../storage/blob-store.ts';
 
 /** A build, for whoever wants to watch it. */
 export interface WatchedBuild {
@@ -52,8 +45,6 @@ export interface Builds {
 /** Ended builds that are remembered, and the characters of all their logs. */
 const MAX_ENDED = 100;
 const MAX_ENDED_CHARACTERS = 4 * 1024 * 1024;
-/** Of a log other instances are told this much, from its end. */
-const MAX_TOLD_CHARACTERS = 48 * 1024;
 /** Before lines that no build printed. */
 const MARK = '»';
 /** What is made sooner is not told to other instances: nobody watches it, and telling is a write. */
@@ -69,7 +60,7 @@ interface Entry {
 }
 
 export function builds(world: {
-  readonly shared: SharedBuilds;
+  readonly store: BlobStore;
   readonly log: Pick<Logger, 'warn'>;
   /** Is told of every build that was made here, or was to be. */
   readonly ended?: (build: RecentBuild, trace: TraceParent | undefined) => void;
@@ -78,7 +69,8 @@ export function builds(world: {
   /** A clock that never goes back, for how long things take. */
   readonly elapsedMs?: () => number;
 }): Builds {
-  const { shared, nowMs = Date.now, elapsedMs = () => performance.now() } = world;
+  const { nowMs = Date.now, elapsedMs = () => performance.now() } = world;
+  const shared = sharedBuilds(world.store);
   const open = new Map<string, Entry>();
   const ended = new LRUCache<string, Entry>({
     max: MAX_ENDED,
@@ -204,16 +196,4 @@ export function builds(world: {
       while (telling.size > 0) await Promise.all(telling);
     },
   };
-}
-
-function recordOf({ summary, log }: Entry, atMs: number): BuildRecord {
-  const { lines, lost } = log.from(0);
-  let first = lines.length;
-  let characters = 0;
-  while (first > 0) {
-    characters += lines[first - 1]?.length ?? 0;
-    if (characters > MAX_TOLD_CHARACTERS) break;
-    first--;
-  }
-  return { version: 1, ...summary, atMs, log: lines.slice(first), lost: lost + first };
 }

@@ -9,9 +9,10 @@ import {
   recentBuildSchema,
   recentBuildsSchema,
 } from '../build-record.ts';
+import type { BuildLog } from './log.ts';
 
 /** What instances tell each other of builds, through the store. */
-export interface SharedBuilds {
+interface SharedBuilds {
   find(id: string, options?: IoOptions): Promise<BuildRecord | undefined>;
   /** Newest first. */
   recent(options?: IoOptions): Promise<readonly RecentBuild[]>;
@@ -59,4 +60,23 @@ export function sharedBuilds(store: BlobStore): SharedBuilds {
       await enlist(recentBuildSchema.parse(build), { signal });
     },
   };
+}
+
+/** Of a log other instances are told this much, from its end. */
+const MAX_TOLD_CHARACTERS = 48 * 1024;
+
+/** A build, as other instances are told of it. */
+export function recordOf(
+  { summary, log }: { readonly summary: RecentBuild; readonly log: Pick<BuildLog, 'from'> },
+  atMs: number,
+): BuildRecord {
+  const { lines, lost } = log.from(0);
+  let first = lines.length;
+  let characters = 0;
+  while (first > 0) {
+    characters += lines[first - 1]?.length ?? 0;
+    if (characters > MAX_TOLD_CHARACTERS) break;
+    first--;
+  }
+  return { version: 1, ...summary, atMs, log: lines.slice(first), lost: lost + first };
 }

@@ -1,9 +1,12 @@
 import type { ImageMaker } from '../make/make.ts';
+import { rehearse, type RehearsedWith } from './rehearsal.ts';
 
 /** What is done before anybody asks for an image. Who asks for one ends it, and has the machine for it. */
 export interface IdleWork {
   /** Does something, until somebody asks for an image. @throws what the work throws, unless it was ended */
   run(work: (stop: AbortSignal) => Promise<void>): Promise<void>;
+  /** Makes an image for nobody, so that all that makes images has run before. @throws what making layers throws */
+  rehearse(into: RehearsedWith): Promise<void>;
   /** A maker that ends all of it when it is asked for an image. */
   endedBy(maker: ImageMaker): ImageMaker;
   /** Ends it, and resolves when nothing of it goes on. */
@@ -23,12 +26,15 @@ export function idleWork(): IdleWork {
     }
   }
 
+  function run(work: (stop: AbortSignal) => Promise<void>): Promise<void> {
+    const one = runNow(work).finally(() => running.delete(one));
+    running.add(one);
+    return one;
+  }
+
   return {
-    run(work) {
-      const one = runNow(work).finally(() => running.delete(one));
-      running.add(one);
-      return one;
-    },
+    run,
+    rehearse: (into) => run((stop) => rehearse(into, stop)),
     endedBy: (maker) => ({
       keyOf: (order) => maker.keyOf(order),
       make(order, call) {

@@ -43,22 +43,22 @@ const PREFIX = 'nixery-rehearsal-';
 /** From which age on a rehearsal's folder is one of a process that was killed: it takes a second. */
 const LEFT_AFTER_MS = 10 * 60 * 1000;
 
+/** What makes images here. */
+export interface RehearsedWith {
+  readonly compressor: Compressor;
+  readonly threads: LayerThreads;
+  readonly planner: LayerPlanner;
+  /** What each of its store paths holds: files of this program. */
+  readonly folder: string;
+}
+
 /**
  * Makes an image that nobody asked for and nobody gets, in a temporary folder: what makes images has run some thousand
  * times then, and V8 has compiled it. Without, the first image of a process pays for that with a tenth of its time.
  *
- * @param into.folder what each of its store paths holds: files of this program
  * @throws what making layers throws, the reason of the signal, Error of the file system; nothing of it is left then
  */
-export async function rehearse(
-  into: {
-    readonly compressor: Compressor;
-    readonly threads: LayerThreads;
-    readonly planner: LayerPlanner;
-    readonly folder: string;
-  },
-  signal: AbortSignal,
-): Promise<void> {
+export async function rehearse(into: RehearsedWith, signal: AbortSignal): Promise<void> {
   await removeLeftovers();
   const scratch = await mkdtemp(join(tmpdir(), PREFIX));
   try {
@@ -69,7 +69,7 @@ export async function rehearse(
   }
 }
 
-async function rehearseIn(scratch: string, into: Parameters<typeof rehearse>[0], signal: AbortSignal): Promise<void> {
+async function rehearseIn(scratch: string, into: RehearsedWith, signal: AbortSignal): Promise<void> {
   const store = await openFolder(scratch);
   const layers = createLayerMaker({ ...into, store, known: knownBlobs(store) });
   const [program, sample] = [into.folder, join(scratch, 'sample')];

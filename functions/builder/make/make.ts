@@ -1,4 +1,3 @@
-import { LRUCache } from 'lru-cache';
 import { type Compressor, compressorIdentity } from '../../layer/compressor.ts';
 import { defaultCommand, programsIn } from './default-command.ts';
 import { environmentOf } from './environment.ts';
@@ -15,29 +14,26 @@ import type { ClosurePath } from '../../nix/store-path.ts';
 import type { BlobStore } from '../../storage/blob-store.ts';
 import type { KnownBlobs } from '../../storage/known-blobs.ts';
 import type { Leases } from '../../storage/leases.ts';
-import { findRecord } from '../../storage/record.ts';
 import type { ImageRecord } from '../image.ts';
-import { imageKey } from './key.ts';
+import { knownDenials, subjectsOf } from './denial.ts';
+import { imageKeys } from './key.ts';
 import { rootOf } from '../image-root.ts';
 import { type ImageRequest, SHELL } from '../image-request.ts';
 import type { PackagesDenied, PackagesUnavailable } from '../outcome.ts';
-import { nameWithoutVersion, type PackagePolicy, type PolicySubject, subjectOf } from '../package-policy.ts';
-import { type KnownPackage, type NamedRecord, packageObject, packageRecordSchema } from '../package-record.ts';
+import { nameWithoutVersion, type PackagePolicy } from '../package-policy.ts';
+import type { KnownPackage } from '../package-record.ts';
 import type { PackageQuery } from '../package-query.ts';
 import type { PackageFinder } from '../packages/packages.ts';
-import type { FindCall } from '../packages/describe.ts';
-import type { ReadTrees } from '../packages/listing.ts';
+import type { FindCall } from '../package-query.ts';
+import type { ReadTrees } from '../package-query.ts';
 import { imagePublisher } from './publish.ts';
-import { unionOf } from '../reachable.ts';
+import { unionOf } from '../../nix/closure/closure.ts';
 
 /** In every image where the package set has them: CA certificates, and the names of protocols and services. */
 export const ALWAYS: readonly string[] = ['cacert', 'iana-etc'];
 
 /** From an image to what is prepared for the next one. */
 const PREPARE_AFTER_MS = 1_000;
-
-/** Keys of images in memory. */
-const MAX_REMEMBERED_KEYS = 2_000;
 
 /** An image to be made. */
 export interface ImageOrder {
@@ -78,35 +74,20 @@ export function imageMaker(into: {
   const { store, known, compressor, threads, packages: finder, policy, planner = layerPlanner() } = into;
   const layerMaker = createLayerMaker({ ...into, planner });
   const publish = imagePublisher(store);
+  const denialOf = knownDenials(store, policy);
 
   const queryOf = ({ request, source, revision }: ImageOrder): PackageQuery => {
     const { attributes, system } = request;
     return { source, revision, system, attributes, always: ALWAYS };
   };
 
-  const keys = new LRUCache<string, string>({ max: MAX_REMEMBERED_KEYS });
-
-  /** Remembered: a dozen hashes for each request are a twentieth of what a known image costs. */
-  function keyOf(order: ImageOrder): string {
-    const { request, source, revision } = order;
-    const name = JSON.stringify([source.identity, revision, request.system, request.attributes]);
-    let key = keys.get(name);
-    if (key === undefined) {
-      key = computeKey(order);
-      keys.set(name, key);
-    }
-    return key;
-  }
-
-  function computeKey(order: ImageOrder): string {
-    return imageKey({
-      system: order.request.system,
-      packages: finder.keysOf(queryOf(order)),
-      rootLayer: ROOT_LAYER_VERSION,
-      plan: planner.identity,
-      compressor: compressorIdentity(compressor),
-    });
-  }
+  const keyOf = imageKeys((order: ImageOrder) => ({
+    system: order.request.system,
+    packages: finder.keysOf(queryOf(order)),
+    rootLayer: ROOT_LAYER_VERSION,
+    plan: planner.identity,
+    compressor: compressorIdentity(compressor),
+  }));
 
   /** Layers from what the store has packed; what it has not is packed, and for that built where it is not on this machine. */
   async function layersOf(
@@ -134,20 +115,6 @@ export function imageMaker(into: {
     }, PREPARE_AFTER_MS).unref();
   }
 
-  /** What is known of the packages says that they are not to be had: then nothing of the others is built. */
-  async function denialOf(order: ImageOrder, { signal }: NixCall): Promise<PackagesDenied | undefined> {
-    if (policy === undefined) return undefined;
-    const found = await Promise.all(
-      finder.keysOf({ ...queryOf(order), always: [] }).map(async (key) => {
-        const one = await findRecord(store, packageObject(key), packageRecordSchema, { signal });
-        if (one.kind !== 'found') return [];
-        return one.value.kind === 'package' || one.value.kind === 'named' ? [{ record: one.value }] : [];
-      }),
-    );
-    const message = policy.refusal(subjectsOf(order.request, found.flat()));
-    return message === undefined ? undefined : { kind: 'denied', message };
-  }
-
   /** @param meanwhile.packAhead begins what a closure needs while the rest is found out */
   async function make(
     order: ImageOrder,
@@ -159,7 +126,7 @@ export function imageMaker(into: {
       readonly packAhead: (closure: readonly ClosurePath[], trees: ReadTrees) => PackedAhead;
     },
   ): ReturnType<ImageMaker['make']> {
-    const denied = await denialOf(order, call);
+    const denied = await denialOf(order.request, finder.keysOf({ ...queryOf(order), always: [] }), call);
     if (denied !== undefined) return denied;
     let ahead: PackedAhead | undefined;
     const whenClosure: FindCall['whenClosure'] = async (closure, trees) => {
@@ -232,14 +199,4 @@ const MAX_ENTRIES_HANDED_ON = 4_000;
 
 function handedOn(tree: Tree | undefined): Tree | undefined {
   return tree !== undefined && entriesOf(tree, MAX_ENTRIES_HANDED_ON) < MAX_ENTRIES_HANDED_ON ? tree : undefined;
-}
-
-/** What was asked for, of the packages of an image. */
-function subjectsOf(
-  { attributes }: ImageRequest,
-  packages: readonly { readonly record: NamedRecord }[],
-): PolicySubject[] {
-  return packages
-    .filter(({ record }) => attributes.includes(record.attribute))
-    .map(({ record }) => subjectOf({ ...record, version: record.packageVersion }));
 }

@@ -1,27 +1,14 @@
 import { existsSync } from 'node:fs';
 import { type ClosureQuery, closureOf } from '../../nix/closure/closure.ts';
-import type { Nix, NixCall } from '../../nix/nix.ts';
+import type { Nix } from '../../nix/nix.ts';
 import { realise } from '../../nix/realise/realise.ts';
 import type { FoundPackage } from '../../nix/resolve/resolve.ts';
 import { StorePathMissingError, UnfitForImageError } from '../../layer/tree.ts';
 import type { ClosurePath } from '../../nix/store-path.ts';
-import { listOutputs, type ReadTrees } from './listing.ts';
+import { listOutputs } from './listing.ts';
 import { type PackageRecord, packageRecord } from '../package-record.ts';
 import type { RememberedTrees } from './remembered-trees.ts';
-
-export type FindCall = NixCall & {
-  /** Called when there is something that Nix has to be asked about. */
-  readonly whenAsked?: (() => void) | undefined;
-  /** Called when it has answered, whatever. */
-  readonly whenAnswered?: (() => void) | undefined;
-  /** False: packages that are not whole on this machine are not built, and not described. */
-  readonly builds?: boolean | undefined;
-  /**
-   * Called when what had to be evaluated is whole on this machine, before anything of it is read: with the closure of that
-   * and of what was recorded, and with the trees that are known, to which all that is read is added.
-   */
-  readonly whenClosure?: ((closure: readonly ClosurePath[], trees: ReadTrees) => Promise<void>) | undefined;
-};
+import type { FindCall } from '../package-query.ts';
 
 /**
  * The records of packages that Nix has found: what their outputs hold and refer to. What is not on this machine is built,

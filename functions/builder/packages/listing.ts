@@ -1,19 +1,16 @@
-import type { Tree } from '../../layer/tree.ts';
 import type { FoundPackage } from '../../nix/resolve/resolve.ts';
 import type { ClosurePath, StorePath } from '../../nix/store-path.ts';
 import { addLinkedTrees, knownTrees } from './linked-trees.ts';
 import type { PackageRecord } from '../package-record.ts';
 import { propagatedBy } from './propagated.ts';
-import { reachable } from '../reachable.ts';
+import { reachable } from '../../nix/closure/closure.ts';
+import type { ReadTrees } from '../package-query.ts';
 
 /** What outputs hold, what is linked with them, and all that they refer to. */
 export interface PackageListing extends Pick<PackageRecord, 'propagated' | 'trees' | 'closure'> {
   readonly one: FoundPackage;
   readonly own: StorePath[];
 }
-
-/** Trees that are known, each as soon as it is. */
-export type ReadTrees = Map<StorePath, Tree>;
 
 /**
  * @param closure of all of them

@@ -6,7 +6,7 @@ import type { BlobStore } from '../../storage/blob-store.ts';
 import { findRecord, type FoundRecord } from '../../storage/record.ts';
 import { rememberedRecords } from '../../storage/remembered-records.ts';
 import { askNix, type PackageAnswer, resolveIn } from './ask-nix.ts';
-import type { FindCall } from './describe.ts';
+import type { FindCall } from '../package-query.ts';
 import type { PackagesUnavailable } from '../outcome.ts';
 import { PackageDeniedError } from '../package-policy.ts';
 import { attributesOf, type PackageQuery } from '../package-query.ts';
@@ -18,7 +18,7 @@ import {
   type PackageRecord,
   packageRecordSchema,
 } from '../package-record.ts';
-import { unionOf } from '../reachable.ts';
+import { unionOf } from '../../nix/closure/closure.ts';
 import { settlePaths } from './settle-paths.ts';
 
 /** Of records of packages: two or three shells', which take ten times as much when they are parsed. */

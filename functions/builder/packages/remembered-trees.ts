@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { entriesOf, type Tree } from '../../layer/tree.ts';
 import type { ClosurePath } from '../../nix/store-path.ts';
-import type { ReadTrees } from './listing.ts';
+import type { ReadTrees } from '../package-query.ts';
 
 /** Some 5 MB. */
 const MAX_ENTRIES = 50_000;

@@ -3,7 +3,6 @@ import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { builds } from '../../../functions/builder/builds/builds.ts';
 import type { ImageOutcome } from '../../../functions/builder/outcome.ts';
-import { sharedBuilds } from '../../../functions/builder/builds/shared.ts';
 import { memoryStore } from '../../../functions/storage/memory.ts';
 
 /** Two instances over one store. */
@@ -13,7 +12,7 @@ function instances() {
   const log = { warn: (about: unknown) => assert.fail(JSON.stringify(about)) };
   const instance = () =>
     builds({
-      shared: sharedBuilds(store),
+      store,
       log,
       nowMs: () => clock.nowMs - clock.putBackMs,
       elapsedMs: () => clock.nowMs,

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { beforeEach, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import type { FindCall } from '../../../functions/builder/packages/describe.ts';
+import type { FindCall } from '../../../functions/builder/package-query.ts';
 import { ALWAYS } from '../../../functions/builder/make/make.ts';
 import { SHELL } from '../../../functions/builder/image-request.ts';
-import type { ReadTrees } from '../../../functions/builder/packages/listing.ts';
+import type { ReadTrees } from '../../../functions/builder/package-query.ts';
 import { admitBy, packagePolicy } from '../../../functions/builder/package-policy.ts';
 import {
   type AttributeRecord,

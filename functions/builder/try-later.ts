@@ -1,6 +1,18 @@
-import type { ImageUnavailable } from '../outcome.ts';
+import type { ImageUnavailable } from './outcome.ts';
 
 type Busy = Extract<ImageUnavailable, { kind: 'busy' }>;
+
+/** How many builds somebody may still begin. */
+export interface BuildBudget {
+  take(): { readonly kind: 'left' } | SpentBudget;
+  /** Undoes a `take` for what turned out to be no build. */
+  giveBack(): void;
+}
+
+export interface SpentBudget {
+  readonly kind: 'spent';
+  readonly retryAfterSeconds: number;
+}
 
 /** What a client that finds too long a queue is told to wait. */
 const RETRY_AFTER_SECONDS = 10;
