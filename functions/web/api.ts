@@ -8,8 +8,7 @@ import type { PageRequest } from '../answers/page.ts';
 import type { System } from '../oci/platform.ts';
 import type { Composing } from './composing/composing.ts';
 import type { buildEvents } from './events.ts';
-import type { ImageView } from './inspecting/page.ts';
-import type { Inspecting } from './inspecting/inspecting.ts';
+import type { Inspecting, LookedInto } from './inspecting/inspecting.ts';
 import { retryAfter } from './retry-after.ts';
 import type { StartingBuilds } from './starting-builds.ts';
 
@@ -138,7 +137,7 @@ function statusOf(index: PackageIndex): number {
   }
 }
 
-function imageJson(view: ImageView) {
+function imageJson(view: LookedInto['view']) {
   switch (view.kind) {
     case 'made': {
       const { anatomy, fresh, compared } = view;

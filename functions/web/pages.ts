@@ -3,11 +3,9 @@ import type { Pages } from '../answers/page.ts';
 import { api } from './api.ts';
 import { ASSET_PREFIX, readAssets } from './asset.ts';
 import { buildMain, buildsMain, buildTitle, isOver } from './build-page.ts';
-import { composeMain } from './composing/page.ts';
 import { composing } from './composing/composing.ts';
 import { buildEvents } from './events.ts';
 import { html } from './html.ts';
-import { imageMain } from './inspecting/page.ts';
 import { inspecting } from './inspecting/inspecting.ts';
 import { type Page, pageAnswer } from './layout.ts';
 import type { PageWorld } from './page-world.ts';
@@ -74,14 +72,14 @@ export async function webPages(world: PageWorld): Promise<Pages> {
     const build = /^\/builds\/([^/]+)$/.exec(path)?.[1];
     if (build !== undefined) return buildPage(build, user, signal);
     if (name !== undefined) {
-      const { status, at, view, headers } = await inspect.look(name, query, { signal, lookUps });
-      return show({ title: `${at.name} · nixery-run`, at: 'compose', main: imageMain(at, view), status, headers });
+      const { at, ...page } = await inspect.page(name, query, { signal, lookUps });
+      return show({ ...page, title: `${at.name} · nixery-run`, at: 'compose' });
     }
     if (world.files !== undefined) return world.files(request);
     if (path === '/') {
-      const view = await compose.view(query, request.origin, { signal, lookUps });
-      const title = view.state.name === '' ? 'nixery-run' : `${view.state.name} · nixery-run`;
-      return show({ title, at: 'compose', main: composeMain(view) });
+      const { name: composed, main } = await compose.page(query, request.origin, { signal, lookUps });
+      const title = composed === '' ? 'nixery-run' : `${composed} · nixery-run`;
+      return show({ title, at: 'compose', main });
     }
     return notFound('The registry itself is at /v2/.');
   };

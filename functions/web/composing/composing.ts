@@ -6,7 +6,9 @@ import { DEFAULT_SYSTEM } from '../../builder/image-request.ts';
 import type { System } from '../../oci/platform.ts';
 import { checkName, type CheckedName } from './check-name.ts';
 import { type Command, commandsFor } from './commands.ts';
-import type { ComposeView, FoundPackage } from './page.ts';
+import { composeMain } from './page.ts';
+import type { FoundPackage, SearchView } from './results.ts';
+import type { Html } from '../html.ts';
 import type { PageWorld } from '../page-world.ts';
 
 /** Names and searches, for the page and for JSON. */
@@ -14,13 +16,18 @@ export interface Composing {
   search(
     query: { readonly words: string; readonly tag: string; readonly system: System; readonly limit: number },
     options?: PinOptions,
-  ): Promise<{ readonly index: PackageIndex; readonly found: ComposeView['found'] }>;
+  ): Promise<{ readonly index: PackageIndex; readonly found: SearchView['found'] }>;
   check(
     typed: { readonly name: string; readonly tag: string },
     origin: string | undefined,
     options?: PinOptions,
   ): Promise<{ readonly index: PackageIndex; readonly checked: CheckedName; readonly commands: readonly Command[] }>;
-  view(query: URLSearchParams, origin: string | undefined, options?: PinOptions): Promise<ComposeView>;
+  /** The page, and the name that is composed on it. */
+  page(
+    query: URLSearchParams,
+    origin: string | undefined,
+    options?: PinOptions,
+  ): Promise<{ readonly name: string; readonly main: Html }>;
 }
 
 /** Of what a page takes from its address. */
@@ -65,15 +72,16 @@ export function composing({ indexes, policy }: Pick<PageWorld, 'indexes' | 'poli
       return { index, checked, commands: isPullable ? commandsFor({ ...checked, origin, tag }) : [] };
     },
 
-    async view(query, origin, options) {
+    async page(query, origin, options) {
       const take = (field: string) => (query.get(field) ?? '').slice(0, MAX_TYPED_CHARACTERS);
       const state = { name: take('name').trim(), tag: take('tag').trim() || 'latest', query: take('q').trim() };
       const { index, checked, commands } = await composed.check(state, origin, options);
-      if (index.kind !== 'ready' || state.query === '') {
-        return { state, index, checked, commands, found: { total: 0, packages: [] } };
-      }
-      const { total, packages } = index.packages.search(state.query, SHOWN);
-      return { state, index, checked, commands, found: { total, packages: packages.map(judge) } };
+      const { total, packages } =
+        index.kind !== 'ready' || state.query === ''
+          ? { total: 0, packages: [] }
+          : index.packages.search(state.query, SHOWN);
+      const found = { total, packages: packages.map(judge) };
+      return { name: state.name, main: composeMain({ state, index, checked, commands, found }) };
     },
   };
   return composed;

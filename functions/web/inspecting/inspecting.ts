@@ -5,11 +5,12 @@ import type { PinOptions } from '../../builder/pins.ts';
 import { retryAfter } from '../retry-after.ts';
 import { parseRepositoryName, parseTag } from '../../oci/reference.ts';
 import { isOver } from '../build-page.ts';
-import type { ImageAddress, ImageView } from './page.ts';
+import type { Html } from '../html.ts';
+import { type ImageAddress, imageMain, type ImageView } from './page.ts';
 import type { PageWorld } from '../page-world.ts';
 
 /** What a look into an image shows. */
-interface LookedInto {
+export interface LookedInto {
   readonly status: number;
   readonly at: ImageAddress;
   readonly view: ImageView;
@@ -19,6 +20,12 @@ interface LookedInto {
 /** Looks into images, and begins nothing. */
 export interface Inspecting {
   look(name: string, query: URLSearchParams, options?: PinOptions): Promise<LookedInto>;
+  /** The same as a page. */
+  page(
+    name: string,
+    query: URLSearchParams,
+    options?: PinOptions,
+  ): Promise<Omit<LookedInto, 'view'> & { readonly main: Html }>;
 }
 
 const MAX_SHOWN_CHARACTERS = 255;
@@ -38,7 +45,11 @@ export function inspecting({ images, builds, store }: Pick<PageWorld, 'images' |
     return { name, result: sharedParts(anatomy, await anatomyOf(store, other.record, options)) };
   }
 
-  return {
+  const inspected: Inspecting = {
+    async page(name, query, options) {
+      const { view, ...seen } = await inspected.look(name, query, options);
+      return { ...seen, main: imageMain(seen.at, view) };
+    },
     async look(nameText, query, options) {
       const tag = (query.get('tag') ?? '').slice(0, MAX_SHOWN_CHARACTERS) || 'latest';
       const at = { name: nameText.slice(0, MAX_SHOWN_CHARACTERS), tag };
@@ -68,4 +79,5 @@ export function inspecting({ images, builds, store }: Pick<PageWorld, 'images' |
       }
     },
   };
+  return inspected;
 }
