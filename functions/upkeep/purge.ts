@@ -5,6 +5,7 @@ import type { BlobStore, IoOptions } from '../storage/blob-store.ts';
 import { blobKey } from '../storage/known-blobs.ts';
 import { type Area, type ObjectKey, objectKey, splitObjectKey } from '../storage/object-key.ts';
 import { findRecord, saidBy } from '../storage/record.ts';
+import { describeImage, nameOf } from './describe-image.ts';
 import { eachOf } from './each-of.ts';
 import { blobNamedBy, recordsNaming } from './naming-records.ts';
 import { isSelected, type Selection } from './selection.ts';
@@ -80,7 +81,7 @@ export async function purge(
   }
 
   const about = new Map<ObjectKey, string>();
-  for (const { record } of targets.values()) describe(record, about);
+  for (const { record } of targets.values()) describeImage(record, about);
   let objects = 0;
   let blobBytes = 0;
   const remove = (keys: Iterable<ObjectKey>) =>
@@ -200,25 +201,4 @@ async function removeMadeMeanwhile(
     options,
   );
   await remove(broken);
-}
-
-function nameOf({ attributes, system, revision }: ImageRecord): string {
-  return `${attributes.join('/')} (${system}) at ${revision}`;
-}
-
-/** Notes what each object of an image is. */
-function describe(record: ImageRecord, about: Map<ObjectKey, string>): void {
-  const name = nameOf(record);
-  for (const key of neededBy(record)) about.set(key, `for ${name}`);
-  const [config, ...layers] = record.blobs;
-  for (const digest of layers) about.set(blobKey(digest), `layer of ${name}`);
-  if (config !== undefined) about.set(blobKey(config), `config of ${name}`);
-  const packedIn = Map.groupBy(record.contents, ({ digest }) => digest);
-  for (const { path, name: packed, digest } of record.contents) {
-    about.set(objectKey('contents', packed), path);
-    if (packedIn.get(digest)?.length === 1) about.set(blobKey(digest), path);
-  }
-  about.set(blobKey(record.digest), `manifest of ${name}`);
-  about.set(objectKey('images', record.key), name);
-  about.set(objectKey('images', splitObjectKey(blobKey(record.digest)).name), name);
 }
