@@ -1,7 +1,7 @@
-import type { Admission } from '../access/gate.ts';
 import type { Invalid } from '../registry/outcome.ts';
 import type { ErrorCode } from '../oci/error-code.ts';
-import type { Answer } from './answer.ts';
+import { SourceError } from '../nix/source.ts';
+import { type Answer, BodyGoneError } from './answer.ts';
 import { printable } from '../printable.ts';
 import { headerText } from './header-text.ts';
 import { json } from './json.ts';
@@ -43,25 +43,6 @@ function printableAll(detail: unknown): unknown {
   return JSON.parse(json) as unknown;
 }
 
-/** One challenge (RFC 9110, section 11.6.1): clients of registries do not choose among several. */
-const CHALLENGE = { 'WWW-Authenticate': 'Basic realm="nixery-run"' };
-
-/** For who did not pass the gate. */
-export function refusedAnswer(refusal: Exclude<Admission, { kind: 'admitted' }>): Answer {
-  switch (refusal.kind) {
-    case 'refused':
-      return errorAnswer('UNAUTHORIZED', refusal.message, undefined, CHALLENGE);
-    case 'too-many-failures':
-      return errorAnswer('TOOMANYREQUESTS', refusal.message, undefined, {
-        'Retry-After': String(refusal.retryAfterSeconds),
-      });
-    case 'unavailable':
-      return errorAnswer('UNAVAILABLE', refusal.message);
-    default:
-      throw new RangeError(`no such refusal: ${String(refusal satisfies never)}`);
-  }
-}
-
 export function unsupportedAnswer(): Answer {
   return errorAnswer('UNSUPPORTED', 'this registry is for pulling: it answers GET and HEAD', undefined, {
     Allow: 'GET, HEAD',
@@ -82,7 +63,7 @@ export function noEndpointAnswer(): Answer {
 const RETRY_AFTER_SECONDS = 10;
 
 /** For a fault of ours: what happened is in the log, not here. */
-export function faultAnswer(code: 'UNKNOWN' | 'UNAVAILABLE', message: string): Answer {
+function faultAnswer(code: 'UNKNOWN' | 'UNAVAILABLE', message: string): Answer {
   const later = code === 'UNAVAILABLE' ? { 'Retry-After': String(RETRY_AFTER_SECONDS) } : {};
   return errorAnswer(code, message, undefined, later);
 }
@@ -105,4 +86,11 @@ export function invalidAnswer(outcome: Invalid): Answer {
 /** For a path with escapes that are none. Names need no escapes, so whatever was asked for, its name is wrong. */
 export function malformedTargetAnswer(): Answer {
   return errorAnswer('NAME_INVALID', 'the path has a malformed escape (%)');
+}
+
+/** For an error that nobody expected. */
+export function failureAnswer(error: unknown): Answer {
+  if (error instanceof SourceError) return faultAnswer('UNAVAILABLE', error.message);
+  if (error instanceof BodyGoneError) return errorAnswer('BLOB_UNKNOWN', 'the blob is gone; pull the tag again');
+  return faultAnswer('UNKNOWN', 'the registry failed; its log says why');
 }

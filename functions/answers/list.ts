@@ -1,4 +1,4 @@
-import { MediaType } from '../oci/descriptor.ts';
+import { MediaType } from '../oci/media-type.ts';
 import type { ReferrersOutcome, TagsOutcome } from '../registry/outcome.ts';
 import type { Answer } from './answer.ts';
 import { errorAnswer, invalidAnswer } from './error.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type Digest, digestOfBytes, hexOf, parseDigest } from '../oci/digest.ts';
-import { MediaType } from '../oci/descriptor.ts';
+import { MediaType } from '../oci/media-type.ts';
 import { storePathSchema } from '../nix/store-path.ts';
 import { objectKey } from '../storage/object-key.ts';
 

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { type AddressSource, clientAddress } from '../access/client-address.ts';
 import type { Admission, Gate } from '../access/gate.ts';
 import { type Answer, send } from '../answers/answer.ts';
-import { refusedAnswer } from '../answers/error.ts';
+import { refusedAnswer } from '../answers/refused-login.ts';
 import type { Handler } from './handler.ts';
 import { baseAnswer } from '../answers/json.ts';
 import { healthAnswer, readyAnswer } from '../answers/probe.ts';

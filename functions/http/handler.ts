@@ -6,18 +6,16 @@ import type { Admission, Gate } from '../access/gate.ts';
 import type { BlobOutcome, ManifestOutcome } from '../registry/outcome.ts';
 import type { Readiness } from '../registry/readiness.ts';
 import type { Registry } from '../registry/registry.ts';
-import { SourceError } from '../nix/source.ts';
-import { type Answer, BodyGoneError, send } from '../answers/answer.ts';
+import { type Answer, send } from '../answers/answer.ts';
 import { type Pages, welcomeAnswer } from '../answers/page.ts';
 import type { Audit } from './audit.ts';
 import { blobAnswer, redirectAnswer } from '../answers/blob.ts';
 import {
   bodyAnswer,
   errorAnswer,
-  faultAnswer,
+  failureAnswer,
   malformedTargetAnswer,
   noEndpointAnswer,
-  refusedAnswer,
   unsupportedAnswer,
 } from '../answers/error.ts';
 import { baseAnswer } from '../answers/json.ts';
@@ -27,6 +25,7 @@ import { manifestAnswer } from '../answers/manifest.ts';
 import { healthAnswer, readyAnswer } from '../answers/probe.ts';
 import { originOf } from './public-origin.ts';
 import { buildFailedHopAnswer, hopAnswer, isBuildFailure } from '../answers/pull-redirect.ts';
+import { refusedAnswer } from '../answers/refused-login.ts';
 import { bringsBody } from '../answers/request-body.ts';
 import { type Route, route } from './route.ts';
 import { traceContextOf } from './trace-context.ts';
@@ -215,10 +214,4 @@ export function handler(world: {
       else await send(request, response, answer, signal);
     }
   };
-}
-
-function failureAnswer(error: unknown): Answer {
-  if (error instanceof SourceError) return faultAnswer('UNAVAILABLE', error.message);
-  if (error instanceof BodyGoneError) return errorAnswer('BLOB_UNKNOWN', 'the blob is gone; pull the tag again');
-  return faultAnswer('UNKNOWN', 'the registry failed; its log says why');
 }

@@ -1,5 +1,6 @@
 import type { ClosurePath, StorePath } from '../nix/store-path.ts';
-import { type Descriptor, MediaType } from '../oci/descriptor.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import { MediaType } from '../oci/media-type.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
 import type { KnownBlobs } from '../storage/known-blobs.ts';

@@ -1,4 +1,5 @@
-import { type Descriptor, MediaType } from './descriptor.ts';
+import type { Descriptor } from './descriptor.ts';
+import { MediaType } from './media-type.ts';
 import { type Digest, digestOfBytes } from './digest.ts';
 
 /** An image manifest (image-spec 1.1, manifest.md) as it was serialised, once: these bytes are hashed, stored and served. */

@@ -1,6 +1,6 @@
 import { type ImageRequest, parseImageName } from '../builder/image-request.ts';
 import type { BuildOptions, ImageBuilder } from '../builder/image-builder.ts';
-import { MediaType } from '../oci/descriptor.ts';
+import { MediaType } from '../oci/media-type.ts';
 import { type Digest, parseDigest } from '../oci/digest.ts';
 import {
   MAX_REPOSITORY_CHARACTERS,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { MediaType } from '../../functions/oci/descriptor.ts';
+import { MediaType } from '../../functions/oci/media-type.ts';
 import { digestFromHex } from '../../functions/oci/digest.ts';
 import { serialiseImageConfig } from '../../functions/oci/image-config.ts';
 import { serialiseManifest } from '../../functions/oci/manifest.ts';

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import type { ImageLayer, LayerSources } from '../../layer/image-layers.ts';
 import { publishBlob } from '../../storage/publish-blob.ts';
 import type { PackageSource } from '../../nix/source.ts';
-import { MediaType } from '../../oci/descriptor.ts';
+import { MediaType } from '../../oci/media-type.ts';
 import { type Digest, digestOfBytes, hexOf } from '../../oci/digest.ts';
 import { serialiseImageConfig } from '../../oci/image-config.ts';
 import { serialiseManifest } from '../../oci/manifest.ts';

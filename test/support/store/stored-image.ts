@@ -5,7 +5,7 @@ import { imageObject, imageRecord } from '../../../functions/builder/image.ts';
 import { packageObject, packageRecord } from '../../../functions/builder/package-record.ts';
 import { publishBlob } from '../../../functions/storage/publish-blob.ts';
 import { parseStorePath, type StorePath } from '../../../functions/nix/store-path.ts';
-import { MediaType } from '../../../functions/oci/descriptor.ts';
+import { MediaType } from '../../../functions/oci/media-type.ts';
 import { type Digest, digestOfBytes, hexOf } from '../../../functions/oci/digest.ts';
 import { serialiseImageConfig } from '../../../functions/oci/image-config.ts';
 import { serialiseManifest } from '../../../functions/oci/manifest.ts';
