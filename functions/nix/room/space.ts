@@ -10,7 +10,7 @@ export interface StoreSpace {
 }
 
 /** The store is not on a file system of its own, so that nobody can say what it takes. */
-export class StoreSpaceError extends OperatorError {
+class StoreSpaceError extends OperatorError {
   readonly code = 'STORE_SPACE';
   override readonly name = 'StoreSpaceError';
 }
