@@ -1,11 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { debianPackages } from '../support/debian.ts';
-import { type DockerEngine, startDockerEngine } from '../support/clients/docker-engine.ts';
-import { type RegistryProcess, startRegistry } from '../support/service/registry-process.ts';
+import { type DockerRegistry, startDockerRegistry } from '../support/clients/docker-registry.ts';
 
 /**
  * Packages in many languages, with a program of each: those that have been in Debian for long, so that another day's archive
@@ -30,19 +25,13 @@ const PROGRAMS = [
 const FAULT =
   /error while loading shared libraries|cannot open shared object|No such file or directory.*(?:interpreter|exec)|bad interpreter|required file not found|No module named|ModuleNotFoundError|Can't locate \S+\.pm|command not found|: not found|exec format error/i;
 
-let scratch: string;
-let registry: RegistryProcess;
-let engine: DockerEngine;
+let service: DockerRegistry;
+let registry: DockerRegistry['registry'];
+let engine: DockerRegistry['engine'];
 before(async () => {
-  scratch = await mkdtemp(join(tmpdir(), 'nixery-sample-'));
-  registry = await startRegistry({ NIXERY_PKGS_PATH: debianPackages, STORAGE_PATH: scratch });
-  engine = await startDockerEngine();
+  ({ registry, engine } = service = await startDockerRegistry());
 });
-after(async () => {
-  await engine[Symbol.asyncDispose]();
-  await registry[Symbol.asyncDispose]();
-  await rm(scratch, { recursive: true });
-});
+after(() => service[Symbol.asyncDispose]());
 
 /** A program starts when it says its version, its usage or its help, or complains of how it was called. */
 async function printedBy(name: string, program: string): Promise<string> {

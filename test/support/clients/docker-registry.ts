@@ -9,8 +9,6 @@ import { type RegistryProcess, startRegistry } from '../service/registry-process
 export interface DockerRegistry extends AsyncDisposable {
   readonly registry: RegistryProcess;
   readonly engine: DockerEngine;
-  /** The store's folder, with room for what a test needs beside it. */
-  readonly scratch: string;
 }
 
 export async function startDockerRegistry(): Promise<DockerRegistry> {
@@ -18,7 +16,7 @@ export async function startDockerRegistry(): Promise<DockerRegistry> {
   const registry = await startRegistry({ NIXERY_PKGS_PATH: debianPackages, STORAGE_PATH: scratch });
   const engine = await startDockerEngine();
   return {
-    ...{ registry, engine, scratch },
+    ...{ registry, engine },
     async [Symbol.asyncDispose]() {
       await engine[Symbol.asyncDispose]();
       await registry[Symbol.asyncDispose]();
