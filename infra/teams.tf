@@ -8,6 +8,8 @@ variable "teams" {
     - channel: nixpkgs at a channel or a commit; or repository: a git repository that has a package set. One of the two at
       most; the program's default channel when there is neither.
     - git_config: whether a git configuration in Secret Manager lets the service into a private repository over https.
+    - commits: which commits of it a tag may be: "reachable" from its branches and tags, or "any" that its host hands out,
+      those that somebody proposes included.
     - deploy_key: whether a key in Secret Manager lets it in over ssh, and host_key: the public key of the repository's host.
     - cpu, memory_mib: the size of an instance. store_mib: how much of that memory the Nix store may take.
     - min_instances, max_instances, concurrency (requests of one instance at once), timeout_seconds (of one request),
@@ -29,6 +31,7 @@ variable "teams" {
     region                = string
     channel               = optional(string)
     repository            = optional(string)
+    commits               = optional(string, "reachable")
     git_config            = optional(bool, false)
     deploy_key            = optional(bool, false)
     host_key              = optional(string)
@@ -82,6 +85,11 @@ variable "teams" {
       can(regex("^(https://[^@\\s]+|ssh://[a-z0-9_-]+@[a-z0-9.-]+(:[0-9]+)?/[^@\\s]+)$", coalesce(team.repository, "https://git.example.com/packages.git")))
     ])
     error_message = "A team's repository must be an https or ssh URL without a password, as repository = \"https://git.example.com/packages.git\". Credentials belong into Secret Manager: git_config = true."
+  }
+
+  validation {
+    condition     = alltrue([for team in values(var.teams) : contains(["reachable", "any"], team.commits)])
+    error_message = "commits must be reachable or any, as commits = \"reachable\"."
   }
 
   validation {

@@ -109,6 +109,14 @@ run "a_host_key_that_could_be_a_command" {
   expect_failures = [var.teams]
 }
 
+run "commits_of_another_kind" {
+  command = plan
+  variables {
+    teams = { payments = { region = "europe-west1", commits = "all" } }
+  }
+  expect_failures = [var.teams]
+}
+
 run "a_git_configuration_without_a_repository" {
   command = plan
   variables {

@@ -29,6 +29,7 @@ variables {
     region                = "europe-west1"
     channel               = null
     repository            = "https://git.example.com/payments/packages.git"
+    commits               = "reachable"
     git_config            = true
     deploy_key            = false
     cpu                   = 4
@@ -226,6 +227,7 @@ run "a_team_without_any_is_reached_from_inside_alone" {
     secrets = { signing-key = "nixery-payments-signing-key" }
     settings = {
       region                = "europe-west1"
+      commits               = "reachable"
       git_config            = false
       deploy_key            = false
       cpu                   = 1

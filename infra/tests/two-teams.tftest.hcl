@@ -21,6 +21,7 @@ variables {
     research = {
       region       = "us-central1"
       repository   = "ssh://git@git.example.com/research/packages.git"
+      commits      = "any"
       deploy_key   = true
       host_key     = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
       cpu          = 8

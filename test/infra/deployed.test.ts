@@ -50,6 +50,16 @@ describe('the program as Terraform configures it', { skip }, () => {
     assert.deepEqual(unknown, []);
   });
 
+  it('is told which commits a team lets be pulled', () => {
+    const commits = ['payments', 'research'].map((team) => environments.get(team)?.get('NIXERY_COMMITS'));
+    assert.deepEqual(commits, ['reachable', 'any']);
+  });
+    assert.deepEqual(
+      commits.map((source) => source.kind === 'git' && source.commits),
+      ['reachable', 'any'],
+    );
+  });
+
   it('starts over the bucket, refuses strangers and passes the smoke test of a rollout', async () => {
     const env = Object.fromEntries(environments.get('payments') ?? []);
     const { BUCKET: bucket = '', NIXERY_CREDENTIALS: credentials = '' } = env;

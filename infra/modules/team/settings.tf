@@ -38,6 +38,7 @@ locals {
       GCS_SIGNING_KEY      = try(local.files["signing-key"].path, "")
       NIXERY_CHANNEL       = var.settings.channel == null ? "" : var.settings.channel
       NIXERY_PKGS_REPO     = var.settings.repository == null ? "" : var.settings.repository
+      NIXERY_COMMITS       = var.settings.commits
       XDG_CONFIG_HOME      = contains(keys(local.files), "git-config") ? "/secrets/git-config" : ""
       GIT_SSH_COMMAND      = var.settings.deploy_key ? local.ssh : ""
       GOOGLE_CLOUD_PROJECT = var.project

@@ -18,6 +18,7 @@ variable "settings" {
     region                = string
     channel               = optional(string)
     repository            = optional(string)
+    commits               = string
     git_config            = bool
     deploy_key            = bool
     host_key              = optional(string)
