@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import { imageRecord } from '../../../functions/builder/image.ts';
 import { renewal } from '../../../functions/builder/images/expiry.ts';
 import { digestOfBytes } from '../../../functions/oci/digest.ts';
@@ -31,14 +31,28 @@ function expiring({ gone = [] as string[], fails = false } = {}) {
   const warned: unknown[] = [];
   const store: BlobStore = {
     ...memoryStore(),
-    usedMs: () => Promise.resolve(world.imageUsedMs),
-    async touch(key) {
-      if (fails) throw new Error('the bucket is away');
-      await sleep(Math.random() * 5);
-      touched.push(key);
-      return gone.includes(key) ? undefined : { sizeBytes: 1, generation: '1' };
-    },
+    usedMs: () => asked(() => world.imageUsedMs),
+    touch: (key) =>
+      asked(() => {
+        if (fails) throw new Error('the bucket is away');
+        touched.push(key);
+        return gone.includes(key) ? undefined : { sizeBytes: 1, generation: '1' };
+      }),
   };
+  let waiting = 0;
+  async function asked<T>(answer: () => T): Promise<T> {
+    waiting++;
+    await sleep(Math.random() * 5);
+    waiting--;
+    return answer();
+  }
+  /** Waits until nothing is asked of the store, and nothing more comes of what it answered. */
+  async function settled(): Promise<void> {
+    do await turn();
+    while (waiting > 0);
+    await turn();
+    if (waiting > 0) await settled();
+  }
   const kept = renewal({
     store,
     log: { warn: (about: unknown) => warned.push(about) },
@@ -49,16 +63,16 @@ function expiring({ gone = [] as string[], fails = false } = {}) {
     nowMs: () => world.nowMs - world.putBackMs,
     elapsedMs: () => world.nowMs,
   });
-  return { kept, touched, missing, warned, world };
+  return { kept, touched, missing, warned, world, settled };
 }
 
 const layer = (text: string) => `layers/${digestOfBytes(text).slice('sha256:'.length)}`;
 
 describe('renewal', () => {
   it('touches all that an image needs, blobs first and its own record last', async () => {
-    const { kept, touched } = expiring();
+    const { kept, touched, settled } = expiring();
     kept.served(RECORD);
-    await sleep(150);
+    await settled();
     assert.deepEqual(touched.slice(0, 3).sort(), [layer('manifest'), layer('config'), layer('joined')].sort());
     assert.deepEqual(touched.slice(3), [
       layer('packed'),
@@ -72,59 +86,59 @@ describe('renewal', () => {
   });
 
   it('looks at an image once a day, and does nothing when another instance did it', async () => {
-    const { kept, touched, world } = expiring();
+    const { kept, touched, world, settled } = expiring();
     kept.served(RECORD);
-    await sleep(100);
+    await settled();
     const once = touched.length;
     assert.ok(once > 0);
     kept.served(RECORD);
     world.nowMs += DAY_MS - 1;
     kept.served(RECORD);
-    await sleep(50);
+    await settled();
     assert.equal(touched.length, once);
     world.nowMs += 1;
     world.imageUsedMs = world.nowMs - 1000;
     kept.served(RECORD);
-    await sleep(50);
+    await settled();
     assert.equal(touched.length, once, 'another instance did it a second ago');
     world.nowMs += DAY_MS;
     kept.served(RECORD);
-    await sleep(100);
+    await settled();
     assert.equal(touched.length, 2 * once);
   });
 
   it('looks at an image as often when the clock is put back', async () => {
-    const { kept, touched, world } = expiring();
+    const { kept, touched, world, settled } = expiring();
     kept.served(RECORD);
-    await sleep(100);
+    await settled();
     const once = touched.length;
     world.nowMs += DAY_MS;
     world.putBackMs = 10 * DAY_MS;
     kept.served(RECORD);
-    await sleep(100);
+    await settled();
     assert.equal(touched.length, 2 * once);
   });
 
   it('renews what a new image is made of, however fresh its own record is', async () => {
-    const { kept, touched, world } = expiring();
+    const { kept, touched, world, settled } = expiring();
     world.imageUsedMs = world.nowMs;
     kept.made(RECORD);
-    await sleep(100);
+    await settled();
     assert.ok(touched.includes(layer('packed')));
   });
 
   it('says which blob is gone, and leaves the records to expire', async () => {
-    const { kept, touched, missing } = expiring({ gone: [layer('joined')] });
+    const { kept, touched, missing, settled } = expiring({ gone: [layer('joined')] });
     kept.served(RECORD);
-    await sleep(100);
+    await settled();
     assert.deepEqual(missing, [digestOfBytes('joined')]);
     assert.ok(!touched.includes('images/key'));
   });
 
   it('tells of a failure in the log, and ends when it is told to', async () => {
-    const { kept, warned } = expiring({ fails: true });
+    const { kept, warned, settled } = expiring({ fails: true });
     kept.served(RECORD);
-    await sleep(50);
+    await settled();
     assert.equal(warned.length, 1);
     await kept.stop();
   });
