@@ -75,24 +75,41 @@ describe('a build that takes longer than clients wait', () => {
   });
 });
 
-describe('a build that fails', () => {
-  it('says why in the terminal of every client, also from the instance that did not build', async () => {
-    const env = await environment();
-    await using one = await startRegistry(env);
-    await using other = await startRegistry(env);
-    const why = /this is the last thing it says/;
-    for (const { host } of [one, other]) {
-      await assert.rejects(engine.docker('pull', `${host}/fails`), why);
-      await assert.rejects(run('podman', ['pull', '--tls-verify=false', `${host}/fails`]), why);
-      await assert.rejects(run('skopeo', ['inspect', '--tls-verify=false', `docker://${host}/fails`]), why);
-      await assert.rejects(
-        engine.ctr('image', 'pull', '--plain-http', `${host}/fails:latest`),
-        /this.is.the.last.thing.it.says/,
-      );
-    }
-    const failed = [...one.log, ...other.log].filter((entry) => entry['message'] === 'no image');
-    assert.equal(failed.length, 1, 'it was tried once');
+/** What each client says on its terminal when it cannot pull an image. */
+async function complaints(host: string, name: string): Promise<Record<string, string>> {
+  const pulls = {
+    docker: engine.docker('pull', `${host}/${name}`),
+    podman: run('podman', ['pull', '--tls-verify=false', `${host}/${name}`]),
+    skopeo: run('skopeo', ['inspect', '--tls-verify=false', `docker://${host}/${name}`]),
+    ctr: engine.ctr('image', 'pull', '--plain-http', `${host}/${name}:latest`),
+  };
+  const said = Object.entries(pulls).map(async ([client, pull]) => {
+    const text = await pull.then(
+      () => assert.fail(`${client} pulled ${name}`),
+      (error: unknown) => String(error),
+    );
+    return [client, text] as const;
   });
+  return Object.fromEntries(await Promise.all(said));
+}
+
+describe('an image that cannot be made', () => {
+  const table = [
+    ['a build fails', 'fails', /this.is.the.last.thing.it.says/],
+    ['no image can hold a file', 'whiteout', /-whiteout.share.deep.\.wh\.passwd.cannot.be.in.an.image/],
+  ] as const;
+  for (const [cause, name, why] of table) {
+    it(`says why in the terminal of every client, also from another instance: ${cause}`, async () => {
+      const env = await environment();
+      await using one = await startRegistry(env);
+      await using other = await startRegistry(env);
+      for (const { host } of [one, other]) {
+        for (const [client, text] of Object.entries(await complaints(host, name))) assert.match(text, why, client);
+      }
+      const failed = [...one.log, ...other.log].filter((entry) => entry['message'] === 'no image');
+      assert.equal(failed.length, 1, 'it was tried once');
+    });
+  }
 });
 
 describe('SIGTERM', () => {
@@ -101,8 +118,8 @@ describe('SIGTERM', () => {
     const nix = await emptyNix();
     const registry = await startRegistry(env, nix);
     const waiting = request(registry.origin, 'HEAD', '/v2/sleeps.s30/manifests/latest');
-    await sleep(2500);
-    assert.equal((await readdir(join(env.STORAGE_PATH, 'locks'))).length, 1);
+    const locks = join(env.STORAGE_PATH, 'locks');
+    while ((await readdir(locks)).length === 0) await sleep(20);
     assert.equal(await registry.stop(), 0);
     const answer = await waiting;
     assert.equal(answer.status, 307);
