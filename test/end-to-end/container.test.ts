@@ -134,7 +134,7 @@ describe("the service's image", () => {
     await using container = await startContainer(engine, IMAGE, { env });
     const printed = await engine.docker('logs', container.id);
     // Half of the time to start is compiling; npm run bench -- start has all of it.
-    for (const name of ['index', 'compose-registry-[A-Z0-9]+']) {
+    for (const name of ['index', 'registry-[A-Z0-9]+']) {
       assert.match(printed, new RegExp(`code cache for ESM file:///app/functions/${name}\\.mjs was accepted`));
     }
     assert.doesNotMatch(printed, /code cache for \S+ file:\S+ was rejected/);
