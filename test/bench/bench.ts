@@ -11,6 +11,7 @@ import { neighbours } from './neighbours.ts';
 import { packing } from './packing.ts';
 import { wholePulls } from './pulls.ts';
 import { base, redirect, warmManifest } from './requests.ts';
+import { proving } from './proving.ts';
 import { search } from './search.ts';
 import { start } from './start.ts';
 import { stolenSince } from './stolen.ts';
@@ -31,6 +32,7 @@ const all = [
   upload,
   neighbours,
   crowd,
+  proving,
   search,
 ];
 

@@ -1,7 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { processorTimeMs, untilIdle } from '../processor-time.ts';
 import { freePort } from './registry-process.ts';
 import { request } from '../http/request.ts';
 
@@ -31,13 +31,14 @@ export async function timeStart(
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   const ended = once(child, 'exit');
+  const pid = child.pid ?? 0;
   while (!(await answers(`http://127.0.0.1:${port}`))) {
     if (child.exitCode !== null) throw new Error('the process ended before it answered');
     await sleep(LOOK_EVERY_MS);
   }
   const wallMs = performance.now() - startedMs;
-  const processorMs = await processorTimeMs(child);
-  await untilIdle(child);
+  const processorMs = await processorTimeMs(pid);
+  await untilIdle(pid);
   child.kill('SIGTERM');
   await ended;
   return { wallMs, processorMs };
@@ -48,26 +49,4 @@ function answers(origin: string): Promise<boolean> {
     ({ status }) => status === 200,
     () => false, // Nobody listens yet.
   );
-}
-
-/** proc(5), `schedstat`: the time that a thread has been on a processor, in nanoseconds. */
-async function processorTimeMs({ pid }: Pick<ChildProcess, 'pid'>): Promise<number> {
-  const tasks = `/proc/${String(pid)}/task`;
-  const times = (await readdir(tasks)).map(async (id) => {
-    try {
-      return Number((await readFile(`${tasks}/${id}/schedstat`, 'latin1')).split(' ')[0]);
-    } catch {
-      return 0; // A thread that has ended meanwhile.
-    }
-  });
-  return (await Promise.all(times)).reduce((sum, one) => sum + one, 0) / 1e6;
-}
-
-/** So that what it compiles after its first answer is kept as well. */
-async function untilIdle(child: ChildProcess): Promise<void> {
-  for (let before = -1, now = 0; now - before > 5;) {
-    before = now;
-    await sleep(200);
-    now = await processorTimeMs(child);
-  }
 }
