@@ -55,7 +55,9 @@ export function madeImages(world: {
   const kept = renewal({ store, log, missing: (blob) => forget(blob, { signal: stopped }) });
 
   function expectBlobs(record: ImageRecord): void {
-    for (const { digest, size } of imageOf(record).blobs) known.expect(digest, size);
+    const { digest: manifest, bytes, blobs } = imageOf(record);
+    known.expect(manifest, bytes.length);
+    for (const { digest, size } of blobs) known.expect(digest, size);
   }
 
   async function forget(blob: Digest, options?: IoOptions): Promise<void> {

@@ -38,7 +38,7 @@ export async function pullAll(
     await using server = await serve(composed.handle);
     const get = async (path: string): Promise<Response | undefined> => {
       try {
-        const answer = await request(server.origin, 'GET', path);
+        const answer = await follow(await request(server.origin, 'GET', path));
         if (answer.status === 200) pulled.set(path, answer.body);
         else failures.push(`${path}: ${answer.status} ${answer.body.toString()}`);
         return answer;
@@ -65,6 +65,14 @@ export async function pullAll(
   return { pulled, failures, log };
 }
 
+/** Where the store has addresses of its own, clients are sent there. */
+async function follow(answer: Response): Promise<Response> {
+  const { location } = answer.headers;
+  if (answer.status !== 303 || location === undefined) return answer;
+  const { origin, pathname, search } = new URL(location);
+  return request(origin, 'GET', `${pathname}${search}`);
+}
+
 /** The objects of a store in a folder. */
 export async function objectsIn(store: string): Promise<readonly string[]> {
   const areas = (await readdir(store)).filter((area) => area !== 'uploads').sort();
@@ -89,7 +97,8 @@ export async function damagedCopy(
   }
 }
 
-function damaged(bytes: Buffer, key: string, damage: Damage): Buffer {
+/** The same bytes but for one bit, or cut somewhere. @param key decides which */
+export function damaged(bytes: Buffer, key: string, damage: Damage): Buffer {
   assert.ok(bytes.length > 0);
   // Which one is another for each object, and the same each time.
   const chosen = createHash('sha256').update(key).digest().readUInt32LE();
