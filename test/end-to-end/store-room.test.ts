@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, statfs, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,27 +16,32 @@ const LIMIT_MIB = 64;
 
 let scratch: string;
 let packages: string;
+/** Files by which the slow build says that it is under way, and is told that it has taken long enough. */
+let under: string;
+let enough: string;
 before(async () => {
   scratch = await mkdtemp(join(tmpdir(), 'nixery-room-'));
   packages = join(scratch, 'packages');
+  [under, enough] = [join(scratch, 'under'), join(scratch, 'enough')];
   await mkdir(packages);
   await writeFile(
     join(packages, 'default.nix'),
     `{ system, ... }:
     let
-      package = name: mib: seconds: {
+      package = name: mib: last: {
         inherit name;
         value = derivation {
           inherit name system;
           builder = "/bin/sh";
-          args = [ "-ec" "mkdir -p $out/bin; head -c \${toString mib}M /dev/zero > $out/bin/\${name}; sleep \${toString seconds}" ];
+          args = [ "-ec" "mkdir -p $out/bin; head -c \${toString mib}M /dev/zero > $out/bin/\${name}; \${last}" ];
           PATH = "/usr/bin:/bin";
         };
       };
     in
     builtins.listToAttrs [
-      (package "one" 30 0) (package "two" 31 0) (package "three" 32 0)
-      (package "huge" 300 0) (package "slow" 40 10) (package "other" 70 0)
+      (package "one" 30 "") (package "two" 31 "") (package "three" 32 "")
+      (package "huge" 300 "") (package "other" 70 "")
+      (package "slow" 40 "touch ${under}; until test -e ${enough}; do sleep 0.1; done")
     ]`,
   );
 });
@@ -104,7 +110,7 @@ describe('a registry with a small Nix store', () => {
   it('sends away what does not fit beside other builds, until those have ended', async () => {
     await withSmallStore(async (registry) => {
       const slow = ask(registry, 'slow');
-      await sleep(3_000);
+      while (!existsSync(under)) await sleep(20);
       const { status, headers, body } = await ask(registry, 'other');
       assert.equal(status, 429, body.toString());
       assert.match(
@@ -112,6 +118,7 @@ describe('a registry with a small Nix store', () => {
         /of whose 112 MiB \d+ MiB are free while others are being made \(1\): try again later$/,
       );
       assert.ok(Number(headers['retry-after']) > 0);
+      await writeFile(enough, '');
       assert.equal((await slow).status, 200);
       assert.equal((await ask(registry, 'other')).status, 200);
     });

@@ -104,14 +104,19 @@ export function storeRoom(world: {
           } finally {
             promisedBytes -= neededBytes;
           }
-          await collectTo(0);
-          try {
-            return await work();
-          } catch (error) {
-            if (!isFull(error)) throw error;
-            // Without what was left half-made, so that the figures say what there was.
+          for (;;) {
             await collectTo(0);
-            throw await full(0, error);
+            const [others, before] = [builds.size - 1, begun];
+            try {
+              return await work();
+            } catch (error) {
+              if (!isFull(error)) throw error;
+              // Others had a part of the room, and have ended since: there may be enough for it alone.
+              if ((others > 0 || begun > before) && builds.size === 1) continue;
+              // Without what was left half-made, so that the figures say what there was.
+              await collectTo(0);
+              throw await full(0, error);
+            }
           }
         },
 

@@ -108,6 +108,25 @@ describe('the room of a Nix store', () => {
     assert.equal(await room.open().adding(80 * MIB, () => Promise.resolve('built'), never), 'built');
   });
 
+  it('is tried again when those that had a part of it ended meanwhile', async () => {
+    const { room } = world();
+    const [before, own] = [room.open(), room.open()];
+    const tries: string[] = [];
+    const work = async () => {
+      if (tries.push('try') <= 2) {
+        if (tries.length === 2) await before.close();
+        throw FULL;
+      }
+      if (tries.length === 3) {
+        await room.open().close();
+        throw FULL;
+      }
+      return 'built';
+    };
+    assert.equal(await own.adding(0, work, isFull), 'built');
+    assert.equal(tries.length, 4);
+  });
+
   it('is collected down to half its limit after a build that leaves it above', async () => {
     const { room, store, collected } = world({ garbage: 50 });
     await room.open().close();
