@@ -1,6 +1,8 @@
 import type { Invalid } from '../registry/outcome.ts';
 import type { ErrorCode } from '../oci/error-code.ts';
 import { SourceError } from '../nix/source.ts';
+import { StorageError, type StorageTrouble } from '../storage/blob-store.ts';
+import { SigningError } from '../storage/url-signer.ts';
 import { type Answer, BodyGoneError } from './answer.ts';
 import { printable } from '../printable.ts';
 import { headerText } from './header-text.ts';
@@ -88,9 +90,30 @@ export function malformedTargetAnswer(): Answer {
   return errorAnswer('NAME_INVALID', 'the path has a malformed escape (%)');
 }
 
-/** For an error that nobody expected. */
+/** For an error that ended a request: what may be over in a while is 503, and what exactly is in the log. */
 export function failureAnswer(error: unknown): Answer {
   if (error instanceof SourceError) return faultAnswer('UNAVAILABLE', error.message);
   if (error instanceof BodyGoneError) return errorAnswer('BLOB_UNKNOWN', 'the blob is gone; pull the tag again');
-  return faultAnswer('UNKNOWN', 'the registry failed; its log says why');
+  if (error instanceof StorageError) return storeAnswer(error.trouble);
+  if (error instanceof SigningError && error.isUnreachable) {
+    return faultAnswer('UNAVAILABLE', 'what signs addresses of blobs does not answer this registry: try again later');
+  }
+  return storeAnswer('fault');
 }
+
+function storeAnswer(trouble: StorageTrouble): Answer {
+  switch (trouble) {
+    case 'unreachable':
+      return faultAnswer('UNAVAILABLE', 'the store of this registry does not answer: try again later');
+    case 'full':
+      return faultAnswer('UNAVAILABLE', `the store of this registry is full: ${ONLY_KNOWN}`);
+    case 'read-only':
+      return faultAnswer('UNAVAILABLE', `the store of this registry cannot be written to: ${ONLY_KNOWN}`);
+    case 'fault':
+      return faultAnswer('UNKNOWN', 'the registry failed; its log says why');
+    default:
+      throw new RangeError(`no such trouble: ${String(trouble satisfies never)}`);
+  }
+}
+
+const ONLY_KNOWN = 'images that it has can be pulled, new ones when its operator has mended that';

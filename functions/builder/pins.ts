@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { z } from 'zod';
 import { sharedWork } from '../work/shared-work.ts';
 import { COMMIT, type PackageSource, SourceError } from '../nix/source.ts';
-import type { BlobStore, IoOptions } from '../storage/blob-store.ts';
+import { type BlobStore, type IoOptions, StorageError } from '../storage/blob-store.ts';
 import { objectKey } from '../storage/object-key.ts';
 import { findRecord, keyHash, overwriteRecord } from '../storage/record.ts';
 import type { ImageUnavailable } from './outcome.ts';
@@ -14,7 +14,7 @@ export type Pinned =
   | {
       readonly kind: 'pinned';
       readonly revision: string;
-      /** Why this may be out of date: the source does not answer. */
+      /** Why this may be out of date: the source does not answer, or its answer cannot be recorded. */
       readonly stale?: string;
     }
   | { readonly kind: 'unknown'; readonly message: string };
@@ -149,9 +149,11 @@ export function pins(world: {
       ]);
       return remember(reference, pin, pinForMs);
     } catch (error) {
-      if (!(error instanceof SourceError) || before === undefined) throw error;
-      log.warn({ reference, revision: before.revision, reason: error.message }, 'a pin that is out of date is used');
-      return remember(reference, { kind: 'pinned', revision: before.revision, stale: error.message }, STALE_FOR_MS);
+      const stale = whyStale(error);
+      if (stale === undefined || before === undefined) throw error;
+      const reason = (error as Error).message;
+      log.warn({ reference, revision: before.revision, reason }, 'a pin that is out of date is used');
+      return remember(reference, { kind: 'pinned', revision: before.revision, stale }, STALE_FOR_MS);
     }
   }
 
@@ -179,6 +181,14 @@ export function pins(world: {
       }
     },
   };
+}
+
+/** Why what was known before has to do, for who asks; undefined where it must not. */
+function whyStale(error: unknown): string | undefined {
+  if (error instanceof SourceError) return error.message;
+  // A store that is full still has what is known; one that does not answer has none of the image either.
+  const isWithout = error instanceof StorageError && error.trouble !== 'unreachable';
+  return isWithout ? 'the registry cannot record what the package source says now' : undefined;
 }
 
 /** A full commit means itself, for ever. */

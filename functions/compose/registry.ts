@@ -89,6 +89,7 @@ export async function composeRegistry(
   ]);
 
   const known = knownBlobs(store);
+  const { patient = store } = store;
   const policy =
     config.access.policy.allow || config.access.policy.deny.length > 0
       ? packagePolicy(config.access.policy)
@@ -99,7 +100,7 @@ export async function composeRegistry(
   const { timeoutMs, evaluatesAhead, storeLimitBytes } = config.nix;
   const isStoreSmall = storeLimitBytes !== undefined;
   const ahead = evaluatesAhead ? nixAhead(nix, { log, timeoutMs, isStoreSmall }) : undefined;
-  const packages = packageFinder({ store, nix, ahead, expressions });
+  const packages = packageFinder({ store: patient, nix, ahead, expressions });
   const held = leases({ store, log });
   const room =
     storeLimitBytes === undefined
@@ -113,7 +114,7 @@ export async function composeRegistry(
   const threads = sharedLayerThreads(compressor.name);
   const idle = idleWork();
   const maker = idle.endedBy(
-    imageMaker({ store, known, compressor, threads, packages, leases: held, policy, planner }),
+    imageMaker({ store: patient, known, compressor, threads, packages, leases: held, policy, planner }),
   );
   const { pinForMs, maxQueue, maxBuilds = availableParallelism() } = config.builder;
   const limits = { timeoutMs, maxBuilds, maxQueue, pinForMs };

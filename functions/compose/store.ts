@@ -34,5 +34,6 @@ const NOTICES = {
   'broken-record': 'a broken record is made again',
   'replaced-blob': 'a broken blob was replaced',
   'broken-blob': 'a broken blob is made again by the next pull of an image with it',
+  'unlisted-tag': 'a tag that was pulled is not listed, as that cannot be recorded',
   'staging-left': 'what was staged cannot be removed, and is left for now',
 };

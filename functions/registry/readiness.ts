@@ -1,10 +1,10 @@
 import type { Logger } from 'pino';
-import type { BlobStore } from '../storage/blob-store.ts';
+import { type BlobStore, StorageError } from '../storage/blob-store.ts';
 import { objectKey } from '../storage/object-key.ts';
 
 /** What keeps this process from serving pulls, in words for whoever runs it. */
 export interface Problem {
-  readonly kind: 'starting' | 'stopping' | 'store-unreachable';
+  readonly kind: 'starting' | 'stopping' | 'store-unreachable' | 'store-full' | 'store-read-only';
   readonly message: string;
 }
 
@@ -22,8 +22,19 @@ const REMEMBERED_MS = 1_000;
 /** No blob has it: to ask for it takes the same way as a pull, and finds nothing. */
 const NO_BLOB = objectKey('layers', '0'.repeat(64));
 
+function problemOf(error: unknown): Problem {
+  switch (error instanceof StorageError ? error.trouble : undefined) {
+    case 'full':
+      return { kind: 'store-full', message: 'the store is full: what it has is served, nothing new can be made' };
+    case 'read-only':
+      return { kind: 'store-read-only', message: 'the store cannot be written to: what it has is served, nothing new' };
+    default:
+      return { kind: 'store-unreachable', message: 'the store does not answer' };
+  }
+}
+
 export function readiness(world: {
-  readonly store: Pick<BlobStore, 'name' | 'stat'>;
+  readonly store: Pick<BlobStore, 'name' | 'stat' | 'tryWriting'>;
   readonly log: Pick<Logger, 'warn'>;
   /** A clock that never goes back. */
   readonly nowMs?: () => number;
@@ -33,13 +44,16 @@ export function readiness(world: {
   let asked: { readonly atMs: number; readonly problem: Promise<Problem | undefined> } | undefined;
 
   async function askStore(): Promise<Problem | undefined> {
+    const options = { signal: AbortSignal.timeout(PATIENCE_MS) };
     try {
-      await store.stat(NO_BLOB, { signal: AbortSignal.timeout(PATIENCE_MS) });
+      await store.stat(NO_BLOB, options);
+      await store.tryWriting?.(options);
       return undefined;
     } catch (error) {
+      const problem = problemOf(error);
       // What exactly is for the log: this is told to everybody.
-      log.warn({ err: error }, 'the store does not answer');
-      return { kind: 'store-unreachable', message: 'the store does not answer' };
+      log.warn({ err: error }, problem.message);
+      return problem;
     }
   }
 

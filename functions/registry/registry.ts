@@ -9,7 +9,7 @@ import {
   type RepositoryName,
   type Tag,
 } from '../oci/reference.ts';
-import type { BlobStore, IoOptions } from '../storage/blob-store.ts';
+import { type BlobStore, type IoOptions, StorageError } from '../storage/blob-store.ts';
 import { blobKey, type KnownBlobs } from '../storage/known-blobs.ts';
 import type { UrlSigner } from '../storage/url-signer.ts';
 import type { BlobOutcome, Invalid, ManifestOutcome, ReferrersOutcome, TagsOutcome } from './outcome.ts';
@@ -59,7 +59,11 @@ export function registry(world: {
   async function build(repository: RepositoryName, request: ImageRequest, tag: Tag, options: BuildOptions) {
     const outcome = await images.build(request, tag, options);
     if (outcome.kind !== 'image') return outcome;
-    await tags.add(repository, tag, { signal: options.signal });
+    await tags.add(repository, tag, { signal: options.signal }).catch((error: unknown) => {
+      if (!(error instanceof StorageError)) throw error;
+      // A list of tags is not worth a pull: the image is there.
+      store.notice?.({ kind: 'unlisted-tag', key: error.key, reason: error.message });
+    });
     return { ...outcome, kind: 'manifest' as const };
   }
 

@@ -24,8 +24,17 @@ export interface BlobStore {
   /** For messages: `memory`, `folder /srv/store`, `bucket NAME`. */
   readonly name: string;
 
+  /**
+   * The same store for work that nobody stands by and waits for, like making an image: where an answer may not come, it waits
+   * longer before it gives up. Absent where there is nothing to wait for.
+   */
+  readonly patient?: BlobStore;
+
   /** Takes what was found wrong in the store and mended, for the log. */
   readonly notice?: (notice: StoreNotice) => void;
+
+  /** Does what a new image begins with, and leaves nothing. Absent where that costs as much as a request of a client. */
+  tryWriting?(options?: IoOptions): Promise<void>;
 
   /** An object's length, without its content; undefined when there is none. */
   stat(key: ObjectKey, options?: IoOptions): Promise<ObjectStat | undefined>;
@@ -69,9 +78,10 @@ export interface StoreNotice {
   /**
    * `replaced-blob`: other bytes, or a part, lay under a blob's key. `broken-blob`: they do, and are not served any more.
    * `broken-record`: it does not prove itself, or is of another shape or version.
+   * `unlisted-tag`: an image was pulled by it, and that cannot be recorded.
    * `staging-left`: what is not wanted any more could not be removed; what is left there for a day is.
    */
-  readonly kind: 'replaced-blob' | 'broken-blob' | 'broken-record' | 'staging-left';
+  readonly kind: 'replaced-blob' | 'broken-blob' | 'broken-record' | 'unlisted-tag' | 'staging-left';
   /** Of the object; of what was staged, where it lies. */
   readonly key: string;
   readonly reason: string;
@@ -144,17 +154,25 @@ export interface Staging {
 /** Records are read whole, up to this length; a longer one is an error. */
 export const MAX_RECORD_BYTES = 64 * 1024 * 1024;
 
+/**
+ * What a failure means to who asked: `unreachable`, it may be over in a moment; `full` and `read-only`, what is there can be
+ * read, and nothing can be written before somebody mends that; `fault`, anything else.
+ */
+export type StorageTrouble = 'unreachable' | 'full' | 'read-only' | 'fault';
+
 /** A store failed at something that should have worked. */
 export class StorageError extends OperatorError {
   readonly code = 'STORAGE';
   override readonly name = 'StorageError';
   readonly store: string;
   readonly key: string;
+  readonly trouble: StorageTrouble;
 
   /** @param action what was tried, as a verb: `read`, `publish`, ... */
-  constructor(store: string, action: string, key: string, cause: unknown) {
+  constructor(store: string, action: string, key: string, cause: unknown, trouble: StorageTrouble = 'fault') {
     super(`${store}: cannot ${action} ${key}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
     this.store = store;
     this.key = key;
+    this.trouble = trouble;
   }
 }

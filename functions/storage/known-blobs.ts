@@ -12,7 +12,7 @@ export interface KnownBlobs {
   expect(digest: Digest, sizeBytes: number): void;
   /** Asks, whatever is remembered; undefined when there is none. */
   look(digest: Digest, options?: IoOptions): Promise<ObjectStat | undefined>;
-  /** Whether the blob is there, or was within the last hour. */
+  /** Whether the blob is there, or was within the last hour: for who makes an image, so with patience. */
   has(digest: Digest, options?: IoOptions): Promise<boolean>;
   /** The blob's length, if it is there or was within the last hour; undefined when there is none. */
   sizeOf(digest: Digest, options?: IoOptions): Promise<number | undefined>;
@@ -44,11 +44,11 @@ export function knownBlobs(store: BlobStore, nowMs: () => number = () => perform
     return one !== undefined && nowMs() - one.sinceMs < KNOWN_FOR_MS ? one : undefined;
   };
 
-  async function look(digest: Digest, options: IoOptions = {}): Promise<ObjectStat | undefined> {
+  async function lookIn(asked: BlobStore, digest: Digest, options: IoOptions): Promise<ObjectStat | undefined> {
     const sinceMs = nowMs();
     const key = blobKey(digest);
     // Asking for a blob is using it.
-    const stat = await store.touch(key, options);
+    const stat = await asked.touch(key, options);
     const sizeBytes = expected.get(digest) ?? stat?.sizeBytes;
     if (stat === undefined || stat.sizeBytes !== sizeBytes) {
       known.delete(digest);
@@ -64,11 +64,14 @@ export function knownBlobs(store: BlobStore, nowMs: () => number = () => perform
     return stat;
   }
 
+  const look: KnownBlobs['look'] = (digest, options = {}) => lookIn(store, digest, options);
+  const { patient = store } = store;
+
   return {
     look,
     expect: (digest, sizeBytes) => void expected.set(digest, sizeBytes),
     async has(digest, options = {}) {
-      return recent(digest) !== undefined || (await look(digest, options)) !== undefined;
+      return recent(digest) !== undefined || (await lookIn(patient, digest, options)) !== undefined;
     },
     async sizeOf(digest, options = {}) {
       return recent(digest)?.sizeBytes ?? (await look(digest, options))?.sizeBytes;

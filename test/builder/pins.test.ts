@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { pins } from '../../functions/builder/pins.ts';
 import { type PackageSource, type Pin, SourceError } from '../../functions/nix/source.ts';
+import { StorageError } from '../../functions/storage/blob-store.ts';
 import { memoryStore } from '../../functions/storage/memory.ts';
 
 /** A source whose answers the test sets, and that counts how often it is asked. */
@@ -95,6 +96,29 @@ describe('a pin', () => {
     await pins.pin('latest');
     assert.equal(world.asked, 2);
     world.answer = { kind: 'pinned', revision: second };
+    clock.nowMs += 11_000;
+    assert.deepEqual(await pins.pin('latest'), { kind: 'pinned', revision: second });
+  });
+
+  it('is used when it is out of date and the store is full, and that is said without a path', async () => {
+    const memory = memoryStore();
+    let isFull = false;
+    const full = (key: string) => Promise.reject(new StorageError('folder /srv', 'write', key, 'no room', 'full'));
+    const store: typeof memory = {
+      ...memory,
+      createRecord: (key, ...rest) => (isFull ? full(key) : memory.createRecord(key, ...rest)),
+      replaceRecord: (key, ...rest) => (isFull ? full(key) : memory.replaceRecord(key, ...rest)),
+    };
+    const { world, pins, clock, warnings } = setUp({ store });
+    await pins.pin('latest');
+    world.answer = { kind: 'pinned', revision: second };
+    clock.nowMs += 400_000;
+    isFull = true;
+    const stale = 'the registry cannot record what the package source says now';
+    assert.deepEqual(await pins.pin('latest'), { kind: 'pinned', revision: first, stale });
+    assert.deepEqual(warnings, ['a pin that is out of date is used']);
+    await assert.rejects(pins.pin('new'), StorageError);
+    isFull = false;
     clock.nowMs += 11_000;
     assert.deepEqual(await pins.pin('latest'), { kind: 'pinned', revision: second });
   });

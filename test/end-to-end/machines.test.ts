@@ -158,8 +158,8 @@ describe('a registry whose machine fails it', () => {
       {
         await using registry = await startRegistry({ NIXERY_PKGS_PATH: debianPackages, STORAGE_PATH: store });
         const { status, body } = await pull(registry.origin, '/v2/hello/manifests/latest');
-        assert.equal(status, 500, body.toString());
-        assert.match(body.toString(), /"UNKNOWN"/);
+        assert.equal(status, 503, body.toString());
+        assert.match(body.toString(), /"UNAVAILABLE".*the store of this registry is full/);
         await emptied(join(store, 'uploads'));
         for (const blob of await readdir(join(store, 'layers'))) {
           const whole = await request(registry.origin, 'GET', `/v2/hello/blobs/sha256:${blob}`);

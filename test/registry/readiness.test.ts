@@ -46,6 +46,27 @@ describe('readiness', () => {
     assert.equal(world.asked(), 3);
   });
 
+  for (const [trouble, kind] of [
+    ['full', 'store-full'],
+    ['read-only', 'store-read-only'],
+    ['fault', 'store-unreachable'],
+  ] as const) {
+    it(`says that the store is ${kind} where writing fails so`, async () => {
+      const memory = memoryStore();
+      const error = new StorageError('test', 'write', 'uploads', 'secret', trouble);
+      const ready = readiness({
+        store: { ...memory, tryWriting: () => Promise.reject(error) },
+        log: { warn: () => undefined },
+      });
+      const problems = await ready.problems();
+      assert.deepEqual(
+        problems.map((problem) => problem.kind),
+        [kind],
+      );
+      assert.ok(!JSON.stringify(problems).includes('secret'));
+    });
+  }
+
   it('is asked as often when the clock is put back', async (test) => {
     test.mock.timers.enable({ apis: ['Date'], now: 2_000_000_000_000 });
     let asked = 0;

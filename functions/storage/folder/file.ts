@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { closeSync, constants, fsync, openSync } from 'node:fs';
-import { type FileHandle, link, open, unlink } from 'node:fs/promises';
+import { type FileHandle, link, open, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import type { StorageTrouble } from '../blob-store.ts';
 
 const { O_CREAT, O_DSYNC, O_EXCL, O_WRONLY } = constants;
 const syncDescriptor = promisify(fsync);
@@ -10,6 +11,12 @@ const syncDescriptor = promisify(fsync);
 /** Whether the file system failed with one of these codes. */
 export function isErrno(error: unknown, ...codes: readonly string[]): error is NodeJS.ErrnoException {
   return error instanceof Error && 'code' in error && codes.includes(String(error.code));
+}
+
+/** What an error of the file system means for the whole store. */
+export function troubleOf(error: unknown): StorageTrouble {
+  if (isErrno(error, 'ENOSPC', 'EDQUOT')) return 'full';
+  return isErrno(error, 'EROFS') ? 'read-only' : 'fault';
 }
 
 /** What `reading` resolves to, or undefined when there is no such file. */
@@ -35,6 +42,18 @@ export async function linkNew(path: string, name: string): Promise<boolean> {
   } catch (error) {
     if (isErrno(error, 'EEXIST')) return false;
     throw error;
+  }
+}
+
+/** As much as the records of an image take. */
+const TRIED_BYTES = 64 * 1024;
+
+/** Writes a file and removes it, without waiting for the disk: the file system says at the write whether it has room. */
+export async function tryFile(path: string): Promise<void> {
+  try {
+    await writeFile(path, Buffer.alloc(TRIED_BYTES), { flag: 'wx' });
+  } finally {
+    await removeFile(path);
   }
 }
 

@@ -1,8 +1,15 @@
 import { createHash } from 'node:crypto';
 import { type BigIntStats, statSync } from 'node:fs';
-import { open, stat } from 'node:fs/promises';
-import { type Generation, MAX_RECORD_BYTES, type ObjectStat, type StoredRecord } from '../blob-store.ts';
+import { type FileHandle, open, stat } from 'node:fs/promises';
+import {
+  type Generation,
+  type IoOptions,
+  MAX_RECORD_BYTES,
+  type ObjectStat,
+  type StoredRecord,
+} from '../blob-store.ts';
 import { ifThere } from './file.ts';
+import { sameContent } from './stream.ts';
 import { type ObjectKey, isBlobKey } from '../object-key.ts';
 
 /** A record in a file, whole; undefined when there is none. */
@@ -35,12 +42,30 @@ export async function statFile(path: string, key: ObjectKey): Promise<ObjectStat
   return stats && { sizeBytes: Number(stats.size), generation: generationOf(key, stats) };
 }
 
+/** What lies under a key, compared with an open file; undefined when nothing does. */
+export async function compareFile(
+  path: string,
+  key: ObjectKey,
+  handle: FileHandle,
+  { signal }: IoOptions,
+): Promise<{ readonly isSame: boolean; readonly generation: Generation } | undefined> {
+  const old = await ifThere(open(path, 'r'));
+  if (old === undefined) return undefined;
+  try {
+    const [stats, { size }] = await Promise.all([old.stat({ bigint: true }), handle.stat()]);
+    const isSame = Number(stats.size) === size && (await sameContent(handle, old, size, signal));
+    return { isSame, generation: generationOf(key, stats) };
+  } finally {
+    await old.close();
+  }
+}
+
 /**
  * The file's inode, time of modification and, for records, the SHA-256 of its content: no two records look alike that
  * differ, also when they are written in one tick of the clock. Blobs are large, and compared when they are published:
  * theirs has the length instead.
  */
-export function generationOf(key: ObjectKey, stats: BigIntStats, record?: Buffer): Generation {
+function generationOf(key: ObjectKey, stats: BigIntStats, record?: Buffer): Generation {
   const content = isBlobKey(key) || !record ? stats.size : createHash('sha256').update(record).digest('hex');
   return `${stats.ino}-${stats.mtimeNs}-${content}`;
 }

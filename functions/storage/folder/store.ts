@@ -4,11 +4,11 @@ import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { addAbortSignal } from 'node:stream';
 import { type BlobStore, type Generation, type IoOptions, StorageError } from '../blob-store.ts';
-import { ifThere, linkNew, syncFolder, withTemporaryFile } from './file.ts';
+import { ifThere, linkNew, syncFolder, troubleOf, tryFile, withTemporaryFile } from './file.ts';
 import { type FolderLock, withFolderLock } from './lock.ts';
-import { checkRecordLength, generationOf, readRecordFile, statFile } from './object.ts';
+import { checkRecordLength, compareFile, readRecordFile, statFile } from './object.ts';
 import { openStaging, STAGING_FOLDER } from './staging.ts';
-import { fileReadable, sameContent } from './stream.ts';
+import { fileReadable } from './stream.ts';
 import { type ObjectKey, parseObjectKey, splitObjectKey } from '../object-key.ts';
 
 export interface FolderStoreOptions {
@@ -30,6 +30,10 @@ export function folderStore(path: string, { staleLockMs, notice }: FolderStoreOp
   const fileOf = (key: ObjectKey): string => join(root, key);
   const folderOf = (key: ObjectKey): string => join(root, splitObjectKey(key).area);
 
+  function failure(action: string, key: string, cause: unknown): StorageError {
+    return cause instanceof StorageError ? cause : new StorageError(name, action, key, cause, troubleOf(cause));
+  }
+
   /** Runs `body`; what it throws becomes the signal's reason or a StorageError. */
   async function run<T>(
     action: string,
@@ -42,7 +46,7 @@ export function folderStore(path: string, { staleLockMs, notice }: FolderStoreOp
       return await body();
     } catch (error) {
       signal?.throwIfAborted();
-      throw error instanceof StorageError ? error : new StorageError(name, action, key, error);
+      throw failure(action, key, error);
     }
   }
 
@@ -79,7 +83,7 @@ export function folderStore(path: string, { staleLockMs, notice }: FolderStoreOp
         await syncFolder(folderOf(key));
         return 'created';
       }
-      const old = await compare(key, handle, options);
+      const old = await compareFile(fileOf(key), key, handle, options);
       if (old?.isSame) {
         // Who linked it may not have come to that yet.
         await syncFolder(folderOf(key));
@@ -89,29 +93,15 @@ export function folderStore(path: string, { staleLockMs, notice }: FolderStoreOp
     }
   }
 
-  /** What lies under the key, compared with an open file; undefined when nothing does. */
-  async function compare(
-    key: ObjectKey,
-    handle: FileHandle,
-    { signal }: IoOptions,
-  ): Promise<{ isSame: boolean; generation: Generation } | undefined> {
-    const old = await ifThere(open(fileOf(key), 'r'));
-    if (old === undefined) return undefined;
-    try {
-      const [stats, { size }] = await Promise.all([old.stat({ bigint: true }), handle.stat()]);
-      const isSame = Number(stats.size) === size && (await sameContent(handle, old, size, signal));
-      return { isSame, generation: generationOf(key, stats) };
-    } finally {
-      await old.close();
-    }
-  }
-
   const statObject: BlobStore['stat'] = (key, { signal } = {}) =>
     run('stat', key, signal, () => statFile(fileOf(key), key));
 
   return {
     name,
     ...(notice && { notice }),
+
+    tryWriting: ({ signal } = {}) =>
+      run('write', STAGING_FOLDER, signal, () => tryFile(join(staging, `try-${randomUUID()}`))),
 
     stat: statObject,
     touch: statObject, // Nothing expires in a folder.
@@ -128,7 +118,7 @@ export function folderStore(path: string, { staleLockMs, notice }: FolderStoreOp
             throw new Error(`no bytes ${range.start} to ${range.end} in ${sizeBytes}`);
           }
           signal?.throwIfAborted();
-          const fail = (cause: unknown) => new StorageError(name, 'read', key, cause);
+          const fail = (cause: unknown) => failure('read', key, cause);
           const stream = fileReadable(handle, { range, sizeBytes, pieces, fail });
           return { sizeBytes, stream: signal ? addAbortSignal(signal, stream) : stream };
         } catch (error) {
@@ -141,8 +131,7 @@ export function folderStore(path: string, { staleLockMs, notice }: FolderStoreOp
       const stagedKey = `${STAGING_FOLDER}/${randomUUID()}`;
       return run('stage', stagedKey, signal, () =>
         openStaging({
-          ...{ root, stagedKey, signal, notice },
-          failure: (action, key, cause) => new StorageError(name, action, key, cause),
+          ...{ root, stagedKey, signal, notice, failure },
           publish: (key, temporary, handle, options) =>
             run('publish', key, options.signal, () => publish(key, temporary, handle, options)),
         }),

@@ -18,6 +18,13 @@ export interface BucketClientOptions {
 
 /** Waits of 1, 2, 4, 8 and 16 seconds: half a minute of 503s is waited for. */
 const MAX_RETRIES = 5;
+/**
+ * How long the library waits for one answer, in milliseconds: calls have a deadline of their own, but what was asked for them
+ * cannot be taken back, and would be held for ever.
+ */
+const REQUEST_MS = 30_000;
+/** The library begins no request any more when a call is this old, in seconds. */
+const TOTAL_S = 60;
 
 /** The client of a bucket. Nothing is asked yet; the library is loaded here, which takes a fifth of a second. */
 export async function bucketClient(
@@ -29,8 +36,10 @@ export async function bucketClient(
     // No request needs it; to find it out the library would run gcloud, and wait for that.
     projectId: 'unused',
     ...(apiEndpoint !== undefined && { apiEndpoint, useAuthWithCustomEndpoint: true }),
+    timeout: REQUEST_MS,
     retryOptions: {
       maxRetries,
+      totalTimeout: TOTAL_S,
       ...(retryDelayMultiplier !== undefined && { retryDelayMultiplier }),
       // Every write here has a precondition or may be repeated as it is. The default would, for a call without one,
       // switch retries off in an object that all calls of the moment share.

@@ -2,6 +2,7 @@ import type { File } from '@google-cloud/storage';
 import { Readable, addAbortSignal } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ByteRange, Generation } from '../blob-store.ts';
+import { BucketSilentError, withDeadline } from './deadline.ts';
 import { ifFound } from './error.ts';
 
 /** One answer to a request for an object's content. */
@@ -54,28 +55,48 @@ export async function download(
 /** Connections may break; after so many times without one more byte, reading fails. */
 const MAX_FAILURES = 4;
 const FIRST_WAIT_MS = 200;
+/** A connection that gives nothing for so long, while more is wanted, or the head of an answer, counts as broken. */
+const STALLED_MS = 10_000;
 
 /**
  * The content of a download to its end: where a connection breaks, another one goes on from there, with the same
  * generation.
  *
+ * @param about `progressed` is called with each chunk
  * @param fail makes the error that the stream is destroyed with
  */
 export function wholeContent(
   file: File,
   first: Download,
-  { range, signal }: { readonly range?: ByteRange | undefined; readonly signal?: AbortSignal | undefined },
+  about: {
+    readonly range?: ByteRange | undefined;
+    readonly signal?: AbortSignal | undefined;
+    readonly progressed?: () => void;
+    readonly stalledMs?: number | undefined;
+  },
   fail: (cause: unknown) => Error,
 ): Readable {
+  const { range, signal, progressed, stalledMs = STALLED_MS } = about;
   let { source } = first;
   const stop = new AbortController();
   const sameGeneration = file.bucket.file(file.name, { generation: first.generation });
 
   async function goOn(position: number, end: number, failures: number): Promise<Readable> {
     await sleep(FIRST_WAIT_MS * 2 ** (failures - 1), undefined, { signal: stop.signal });
-    const next = await download(sameGeneration, { range: { start: position, end }, signal: stop.signal });
+    const asking = (late: AbortSignal) => download(sameGeneration, { range: { start: position, end }, signal: late });
+    const next = await withDeadline(stalledMs, asking, { signal: stop.signal });
     if (next === undefined) throw new Error(`it was deleted when it was read up to byte ${position}`);
     return next.source;
+  }
+
+  /** The next chunk of what is read now; undefined at its end. */
+  async function nextChunk(chunks: AsyncIterator<Buffer, undefined>): Promise<Buffer | undefined> {
+    const stalled = setTimeout(() => source.destroy(new BucketSilentError(stalledMs)), stalledMs);
+    try {
+      return (await chunks.next()).value;
+    } finally {
+      clearTimeout(stalled);
+    }
   }
 
   async function* content(): AsyncGenerator<Buffer, void, void> {
@@ -83,9 +104,11 @@ export function wholeContent(
     const end = range?.end ?? first.sizeBytes - 1;
     for (let failures = 0; ;) {
       try {
-        for await (const chunk of source as AsyncIterable<Buffer>) {
+        const chunks = (source as AsyncIterable<Buffer, undefined>)[Symbol.asyncIterator]();
+        for (let chunk = await nextChunk(chunks); chunk !== undefined; chunk = await nextChunk(chunks)) {
           position += chunk.length;
           failures = 0;
+          progressed?.();
           yield chunk;
         }
         if (position > end) return;

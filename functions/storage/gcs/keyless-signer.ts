@@ -1,22 +1,18 @@
 import { LRUCache } from 'lru-cache';
 import { type BucketClient, callerOf } from './client.ts';
-import { statusOf, withoutRequest } from './error.ts';
+import { withDeadline } from './deadline.ts';
+import { isTransient, statusOf, withoutRequest } from './error.ts';
 import type { ObjectKey } from '../object-key.ts';
 import { SIGNED_FOR_S, signedUrl, type SigningSettings, unsignedUrl } from './signed-url.ts';
-import type { UrlSigner } from '../url-signer.ts';
-
-/** Google did not sign. The message says what to grant, when that is why. */
-export class SigningError extends Error {
-  readonly code = 'SIGNING';
-  override readonly name = 'SigningError';
-}
+import { SigningError, type UrlSigner } from '../url-signer.ts';
 
 const IAM_ENDPOINT = 'https://iamcredentials.googleapis.com';
 
 /** A URL is handed out again while at least so much of its time is left. */
 const MIN_LEFT_S = 240;
 const MAX_REMEMBERED = 10_000;
-const TIMEOUT_MS = 10_000;
+/** For all attempts: who pulls is told within ten seconds that there is no answer. */
+const TIMEOUT_MS = 7_500;
 
 interface SignedObject {
   readonly signedMs: number;
@@ -30,25 +26,31 @@ interface SignedObject {
  * @param iamEndpoint of a test; default Google's
  */
 export function keylessSigner(
-  settings: SigningSettings & { readonly iamEndpoint?: string | undefined },
+  settings: SigningSettings & {
+    readonly iamEndpoint?: string | undefined;
+    /** How long a signature is waited for; default {@link TIMEOUT_MS}. */
+    readonly timeoutMs?: number | undefined;
+  },
   auth: BucketClient['auth'],
   account: string,
 ): UrlSigner {
-  const { nowMs = Date.now, iamEndpoint = IAM_ENDPOINT } = settings;
+  const { nowMs = Date.now, iamEndpoint = IAM_ENDPOINT, timeoutMs = TIMEOUT_MS } = settings;
   const recent = new LRUCache<ObjectKey, SignedObject>({ max: MAX_REMEMBERED });
   const url = `${iamEndpoint}/v1/projects/-/serviceAccounts/${encodeURIComponent(account)}:signBlob`;
 
   async function signNow(key: ObjectKey, signedMs: number): Promise<string> {
     const unsigned = unsignedUrl(settings, key, account, signedMs);
     try {
-      const { data } = await auth.request<{ signedBlob: string }>({
-        url,
-        method: 'POST',
-        data: { payload: Buffer.from(unsigned.toSign).toString('base64') },
-        timeout: TIMEOUT_MS,
-        // Signing the same again is harmless, so a POST may be repeated.
-        retryConfig: { retry: 3, noResponseRetries: 3, retryDelay: 200, httpMethodsToRetry: ['POST'] },
-      });
+      const { data } = await withDeadline(timeoutMs, (stop) =>
+        auth.request<{ signedBlob: string }>({
+          url,
+          method: 'POST',
+          data: { payload: Buffer.from(unsigned.toSign).toString('base64') },
+          signal: stop,
+          // Signing the same again is harmless, so a POST may be repeated.
+          retryConfig: { retry: 3, noResponseRetries: 3, retryDelay: 200, httpMethodsToRetry: ['POST'] },
+        }),
+      );
       return signedUrl(unsigned, Buffer.from(data.signedBlob, 'base64'));
     } catch (error) {
       throw await explain(error);
@@ -64,7 +66,10 @@ export function keylessSigner(
         : statusOf(error) === 404
           ? '. GCS_SIGNING_ACCOUNT names no account'
           : '';
-    return new SigningError(`cannot sign as ${account}: ${cause.message}${remedy}`, { cause });
+    return new SigningError(`cannot sign as ${account}: ${cause.message}${remedy}`, {
+      cause,
+      isUnreachable: isTransient(error),
+    });
   }
 
   return {

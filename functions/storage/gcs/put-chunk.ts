@@ -23,7 +23,7 @@ class ChunkRefusedError extends Error {
 
 const MAX_MESSAGE_CHARACTERS = 500;
 /** No bytes for this long mean that the other side is gone. */
-const IDLE_TIMEOUT_MS = 60_000;
+const IDLE_TIMEOUT_MS = 20_000;
 
 const AGENT_OPTIONS = { keepAlive: true, proxyEnv: process.env };
 const httpAgent = new HttpAgent(AGENT_OPTIONS);

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type BucketClient, callerOf } from './client.ts';
+import { withDeadline } from './deadline.ts';
 import { isBucketMissing, statusOf, withoutRequest } from './error.ts';
 import { newObject, NO_GENERATION, putWhole } from './object.ts';
 import { STAGING_PREFIX } from './staging.ts';
@@ -14,6 +15,9 @@ export class BucketUnusableError extends OperatorError {
 /** All rights that the store uses; it has no `storage.buckets.get`. */
 const ROLE = 'roles/storage.objectUser';
 
+/** How long a bucket may take to answer at all, in milliseconds. */
+const START_MS = 60_000;
+
 /**
  * Proves with a small object that this process can list, create and delete in the bucket.
  *
@@ -24,7 +28,7 @@ export async function checkBucket({ bucket, auth }: BucketClient): Promise<void>
   try {
     const listing = bucket.getFiles({ prefix: STAGING_PREFIX, maxResults: 1, autoPaginate: false });
     const writing = putWhole(probe, Buffer.from('ok'), newObject('start', Date.now(), 'text/plain'), NO_GENERATION);
-    await Promise.all([listing, writing.then(() => probe.delete())]);
+    await withDeadline(START_MS, () => Promise.all([listing, writing.then(() => probe.delete())]));
   } catch (error) {
     const account = await callerOf(auth);
     const cause = withoutRequest(error);

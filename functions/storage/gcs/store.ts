@@ -4,17 +4,30 @@ import { buffer } from 'node:stream/consumers';
 import { addAbortSignal } from 'node:stream';
 import { type BlobStore, MAX_RECORD_BYTES, type StoreNotice, StorageError } from '../blob-store.ts';
 import { download, wholeContent } from './download.ts';
-import { ifFound, ifMet, withoutRequest } from './error.ts';
+import { withDeadline } from './deadline.ts';
+import { ifFound, ifMet, isTransient, withoutRequest } from './error.ts';
 import { newObject, NO_GENERATION, objectAt, putWhole, renew } from './object.ts';
 import { stageInBucket, STAGING_PREFIX } from './staging.ts';
 import { type ObjectKey, isBlobKey, parseObjectKey, splitObjectKey } from '../object-key.ts';
-import { unlessAborted } from '../../work/unless-aborted.ts';
 
 export interface BucketStoreOptions {
   /** The time, for what the bucket is told of use; default the system's. */
   readonly nowMs?: (() => number) | undefined;
   readonly notice?: ((notice: StoreNotice) => void) | undefined;
+  /** How long one call waits for the bucket, in milliseconds; default {@link ANSWER_MS}. */
+  readonly answerMs?: number | undefined;
+  /** The same for `patient`; default {@link PATIENT_ANSWER_MS}. */
+  readonly patientAnswerMs?: number | undefined;
+  /** How long a connection may give nothing of a blob before another goes on; default 10,000. */
+  readonly stalledMs?: number | undefined;
 }
+
+/** Who pulls is told within ten seconds that there is no answer. */
+const ANSWER_MS = 7_500;
+/** An image that is being made is not lost by half a minute without a bucket. */
+const PATIENT_ANSWER_MS = 60_000;
+/** What is written in one request has more time the longer it is: as much as it takes at 1 Mbit/s. */
+const SLOWEST_BYTES_PER_MS = 128;
 
 /** How many objects one request lists. */
 const PAGE_OBJECTS = 1000;
@@ -25,19 +38,36 @@ const PAGE_OBJECTS = 1000;
  * What it relies on: every write names the generation that it expects, checksums are compared before anything is
  * readable, and a long blob gets its key by one request that renames it.
  */
-export function bucketStore(bucket: Bucket, { nowMs = Date.now, notice }: BucketStoreOptions = {}): BlobStore {
+export function bucketStore(bucket: Bucket, options: BucketStoreOptions = {}): BlobStore {
+  const { answerMs = ANSWER_MS, patientAnswerMs = PATIENT_ANSWER_MS } = options;
+  return {
+    ...bucketCalls(bucket, options, { answerMs, patientAnswerMs }),
+    patient: bucketCalls(bucket, options, { answerMs: patientAnswerMs, patientAnswerMs }),
+  };
+}
+
+/** The calls of a store, of which each waits for the bucket so long; for long blobs, `patientAnswerMs` without progress. */
+function bucketCalls(
+  bucket: Bucket,
+  { nowMs = Date.now, notice, stalledMs }: BucketStoreOptions,
+  { answerMs, patientAnswerMs }: { readonly answerMs: number; readonly patientAnswerMs: number },
+): BlobStore {
   const name = `bucket ${bucket.name}`;
 
-  /** Runs `body`, without waiting for it when it is aborted; what it throws becomes the signal's reason or a StorageError. */
+  /**
+   * Runs `body`, without waiting for it when it is aborted or its time is over; what it throws becomes the signal's reason or a
+   * StorageError.
+   */
   async function run<T>(
     action: string,
     key: string,
     signal: AbortSignal | undefined,
-    body: () => Promise<T>,
+    body: (stop: AbortSignal, progressed: () => void) => Promise<T>,
+    deadlineMs = answerMs,
   ): Promise<T> {
     signal?.throwIfAborted();
     try {
-      return await unlessAborted(body(), signal);
+      return await withDeadline(deadlineMs, body, { signal });
     } catch (error) {
       signal?.throwIfAborted();
       throw failure(action, key, error);
@@ -45,7 +75,8 @@ export function bucketStore(bucket: Bucket, { nowMs = Date.now, notice }: Bucket
   }
 
   function failure(action: string, key: string, cause: unknown): StorageError {
-    return cause instanceof StorageError ? cause : new StorageError(name, action, key, withoutRequest(cause));
+    if (cause instanceof StorageError) return cause;
+    return new StorageError(name, action, key, withoutRequest(cause), isTransient(cause) ? 'unreachable' : 'fault');
   }
 
   async function put(key: ObjectKey, bytes: Uint8Array, generation: string): Promise<boolean> {
@@ -55,6 +86,8 @@ export function bucketStore(bucket: Bucket, { nowMs = Date.now, notice }: Bucket
     // A repeated request meets what the first one made, when its answer was lost.
     return isPut || (await objectAt(bucket, key))?.writer === writer;
   }
+
+  const timeToPut = ({ byteLength }: Uint8Array): number => answerMs + byteLength / SLOWEST_BYTES_PER_MS;
 
   return {
     name,
@@ -77,14 +110,14 @@ export function bucketStore(bucket: Bucket, { nowMs = Date.now, notice }: Bucket
     usedMs: (key, { signal } = {}) => run('stat', key, signal, async () => (await objectAt(bucket, key))?.usedMs),
 
     read: (key, { signal, range } = {}) =>
-      run('read', key, signal, async () => {
+      run('read', key, signal, async (stop) => {
         if (range && !(range.start >= 0 && range.start <= range.end)) {
           throw new Error(`no bytes ${range.start} to ${range.end}`);
         }
         const file = bucket.file(key);
-        const first = await download(file, { range, signal });
+        const first = await download(file, { range, signal: stop });
         if (first === undefined) return undefined;
-        const stream = wholeContent(file, first, { range, signal }, (cause) => failure('read', key, cause));
+        const stream = wholeContent(file, first, { range, signal, stalledMs }, (cause) => failure('read', key, cause));
         return { sizeBytes: first.sizeBytes, stream };
       }),
 
@@ -111,11 +144,17 @@ export function bucketStore(bucket: Bucket, { nowMs = Date.now, notice }: Bucket
             if (isEnded || writable.errored) throw failure('publish', key, new Error('its staging is gone'));
             isEnded = true;
             try {
-              return await run('publish', key, options.signal, async () => {
-                if (!isBlobKey(key)) throw new Error('only blobs are published, records are created');
-                if (!writable.writableFinished) throw new Error('its content was not written to its end');
-                return await staging.publish(key, options.signal);
-              });
+              return await run(
+                'publish',
+                key,
+                options.signal,
+                async () => {
+                  if (!isBlobKey(key)) throw new Error('only blobs are published, records are created');
+                  if (!writable.writableFinished) throw new Error('its content was not written to its end');
+                  return await staging.publish(key, options.signal);
+                },
+                patientAnswerMs,
+              );
             } finally {
               await end();
             }
@@ -126,11 +165,11 @@ export function bucketStore(bucket: Bucket, { nowMs = Date.now, notice }: Bucket
     },
 
     readRecord: (key, { signal } = {}) =>
-      run('read', key, signal, async () => {
+      run('read', key, signal, async (stop, progressed) => {
         const file = bucket.file(key);
-        const first = await download(file, { signal });
+        const first = await download(file, { signal: stop });
         if (first === undefined) return undefined;
-        const stream = wholeContent(file, first, { signal }, withoutRequest);
+        const stream = wholeContent(file, first, { signal: stop, progressed }, withoutRequest);
         try {
           checkRecordLength(first.sizeBytes);
           return { bytes: await buffer(stream), generation: first.generation };
@@ -139,10 +178,11 @@ export function bucketStore(bucket: Bucket, { nowMs = Date.now, notice }: Bucket
         }
       }),
 
-    createRecord: (key, bytes, { signal } = {}) => run('create', key, signal, () => put(key, bytes, NO_GENERATION)),
+    createRecord: (key, bytes, { signal } = {}) =>
+      run('create', key, signal, () => put(key, bytes, NO_GENERATION), timeToPut(bytes)),
 
     replaceRecord: (key, bytes, generation, { signal } = {}) =>
-      run('replace', key, signal, () => put(key, bytes, generation)),
+      run('replace', key, signal, () => put(key, bytes, generation), timeToPut(bytes)),
 
     delete: (key, { generation, signal } = {}) =>
       run('delete', key, signal, async () => {

@@ -1,6 +1,7 @@
 import type { File } from '@google-cloud/storage';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import { withDeadline } from './deadline.ts';
 import { ifFound, isTransient } from './error.ts';
 import { type newObject, NO_GENERATION } from './object.ts';
 import { putChunk } from './put-chunk.ts';
@@ -28,6 +29,10 @@ let longChunks = 0;
 /** How often in a row a chunk may fail, with waits from one second that double. */
 const MAX_FAILURES = 5;
 const FIRST_WAIT_MS = 1000;
+/** How long a chunk may take, all its attempts, without one more byte that arrives. */
+const STALLED_MS = 90_000;
+/** How long the session, and the end of one that is given up, may take. */
+const SESSION_MS = 60_000;
 
 /** What the bucket says of an upload: the object that it has become, or how much of it has arrived. */
 type Progress =
@@ -48,10 +53,9 @@ const freeChunks = new Map<number, Buffer[]>([
  * chunks takes three times the memory and cannot tell that an object is complete when the last answer is lost.
  */
 export async function resumableUpload(file: File, metadata: ReturnType<typeof newObject>): Promise<ResumableUpload> {
-  const [uri] = await file.createResumableUpload({
-    metadata,
-    preconditionOpts: { ifGenerationMatch: NO_GENERATION },
-  });
+  const [uri] = await withDeadline(SESSION_MS, () =>
+    file.createResumableUpload({ metadata, preconditionOpts: { ifGenerationMatch: NO_GENERATION } }),
+  );
   const stop = new AbortController();
   let filling = takeChunk(SHORT_CHUNK_BYTES);
   /** It is being sent, or was and can be filled. */
@@ -77,6 +81,7 @@ export async function resumableUpload(file: File, metadata: ReturnType<typeof ne
     const end = start + bytes.length;
     let position = start;
     let isKnown = true;
+    let movedMs = performance.now();
     for (let failures = 0; ;) {
       try {
         const progress = isKnown
@@ -85,14 +90,15 @@ export async function resumableUpload(file: File, metadata: ReturnType<typeof ne
         if (progress.kind === 'complete') return progress;
         const { receivedBytes } = progress;
         if (receivedBytes < start) throw new Error(`the bucket has lost what it received before byte ${start}`);
-        if (receivedBytes > position) failures = 0;
+        if (receivedBytes > position) [failures, movedMs] = [0, performance.now()];
         else if (isKnown && ++failures > MAX_FAILURES)
           throw new Error(`the bucket takes nothing after byte ${position}`);
         position = receivedBytes;
         isKnown = true;
         if (position >= end && total === '*') return progress;
       } catch (error) {
-        if (stop.signal.aborted || !isTransient(error) || ++failures > MAX_FAILURES) throw error;
+        const isOver = performance.now() - movedMs > STALLED_MS || ++failures > MAX_FAILURES;
+        if (stop.signal.aborted || !isTransient(error) || isOver) throw error;
         await sleep(FIRST_WAIT_MS * 2 ** (failures - 1), undefined, { signal: stop.signal });
         isKnown = false;
       }
@@ -145,7 +151,7 @@ export async function resumableUpload(file: File, metadata: ReturnType<typeof ne
       // A request that failed may not have let go of them: nobody gets them again.
       leave(uncount);
       // The last request may have arrived although its answer did not.
-      await ifFound(file.delete());
+      await withDeadline(SESSION_MS, () => ifFound(file.delete()));
     },
   };
 }

@@ -156,8 +156,10 @@ describe('a store in a folder', () => {
         await assert.rejects(publish(store, key, [Buffer.alloc(300_000), Buffer.alloc(800_000)]), (error) => {
           assert.ok(error instanceof StorageError);
           assert.equal((error.cause as NodeJS.ErrnoException).code, 'ENOSPC');
+          assert.equal(error.trouble, 'full');
           return true;
         });
+        await store.tryWriting?.();
         await assert.rejects(store.createRecord(objectKey('pins', 'p'), Buffer.alloc(800_000)), StorageError);
         assert.equal(await store.stat(key), undefined);
         assert.equal(await store.readRecord(objectKey('pins', 'p')), undefined);

@@ -231,18 +231,86 @@ describe('a store in a bucket, on a bad connection,', () => {
   });
 });
 
-describe('a store in a bucket, when it fails for good,', () => {
-  const attempts: Readonly<Record<string, (store: BlobStore) => Promise<unknown>>> = {
-    stat: (store) => store.stat(SMALL),
-    touch: (store) => store.touch(SMALL),
-    read: (store) => store.read(SMALL),
-    readRecord: (store) => store.readRecord(SMALL),
-    createRecord: (store) => store.createRecord(SMALL, small),
-    replaceRecord: (store) => store.replaceRecord(SMALL, small, '1'),
-    publish: (store) => publishBytes(store, SMALL, small),
-    delete: (store) => store.delete(SMALL),
-  };
+const attempts: Readonly<Record<string, (store: BlobStore) => Promise<unknown>>> = {
+  stat: (store) => store.stat(SMALL),
+  touch: (store) => store.touch(SMALL),
+  read: (store) => store.read(SMALL),
+  readRecord: (store) => store.readRecord(SMALL),
+  createRecord: (store) => store.createRecord(SMALL, small),
+  replaceRecord: (store) => store.replaceRecord(SMALL, small, '1'),
+  publish: (store) => publishBytes(store, SMALL, small),
+  delete: (store) => store.delete(SMALL),
+};
 
+describe('a store in a bucket that takes requests and does not answer', () => {
+  /** A store that waits shortly, and its bucket; `context` ends both. */
+  async function impatientStore(context: TestContext) {
+    const double = await startBucket();
+    context.after(() => double[Symbol.asyncDispose]());
+    const store = await storeOver(double, { answerMs: 500, patientAnswerMs: 2_500 });
+    return { store, double };
+  }
+
+  it('gives up at one time, however often it was asked, and says why', async (context) => {
+    const { store, double } = await impatientStore(context);
+    assert.equal(await publishBytes(store, SMALL, small), 'created');
+    double.addFault({ when: isApi, times: Infinity, fault: { kind: 'hang' } });
+    const failures = Object.values(attempts).map((attempt) =>
+      attempt(store).then(
+        () => assert.fail('it answered'),
+        (error: unknown) => error,
+      ),
+    );
+    const listing = store.list('layers')[Symbol.asyncIterator]().next();
+    failures.push(
+      listing.then(
+        () => assert.fail('it answered'),
+        (error: unknown) => error,
+      ),
+    );
+    for (const error of await Promise.all(failures)) {
+      assert.ok(error instanceof StorageError, String(error));
+      assert.match(error.message, /the bucket says nothing for \d+ s/);
+      assert.equal(error.trouble, 'unreachable');
+    }
+    double.clearFaults();
+    assert.equal((await store.stat(SMALL))?.sizeBytes, small.length);
+  });
+
+  it('waits longer where nobody stands by', async (context) => {
+    const { store, double } = await impatientStore(context);
+    await store.createRecord(RECORD, small);
+    double.addFault({ when: isApi, times: 2, fault: { kind: 'slow', delayMs: 1_500 } });
+    await assert.rejects(store.readRecord(RECORD), /says nothing/);
+    assert.deepEqual((await store.patient?.readRecord(RECORD))?.bytes, small);
+  });
+
+  it('is not waited for when it has begun to answer with a record, and goes on with a blob', async (context) => {
+    const double = await startBucket();
+    context.after(() => double[Symbol.asyncDispose]());
+    const store = await storeOver(double, { answerMs: 3_000, stalledMs: 300 });
+    assert.equal(await publishBytes(store, LARGE, large), 'created');
+    await store.createRecord(RECORD, large);
+    for (const afterBytes of [0, MIB]) {
+      double.addFault({ when: isMedia, fault: { kind: 'stall-download', afterBytes } });
+      assert.ok((await contentAt(store, LARGE))?.equals(large));
+    }
+    double.addFault({ when: isMedia, times: Infinity, fault: { kind: 'stall-download', afterBytes: MIB } });
+    const error = await store.readRecord(RECORD).catch((failure: unknown) => failure);
+    assert.ok(error instanceof StorageError && error.trouble === 'unreachable', String(error));
+  });
+
+  it('counts how far a long upload came, and not how long it took', async (context) => {
+    const { store, double } = await impatientStore(context);
+    // Each chunk takes more than a call may, and all of them more than a patient one.
+    double.addFault({ when: isUpload, times: Infinity, fault: { kind: 'slow', delayMs: 700 } });
+    assert.equal(await publishBytes(store, LARGE, large), 'created');
+    double.clearFaults();
+    assert.ok((await contentAt(store, LARGE))?.equals(large));
+  });
+});
+
+describe('a store in a bucket, when it fails for good,', () => {
   it('says that the bucket is missing, which is not the absence of an object', async (context) => {
     const store = await freshStore(context);
     doubleOf(store).setExists(false);

@@ -41,5 +41,10 @@ export async function sendContent(
     setTimeout(() => request.socket.resetAndDestroy(), 50);
     return;
   }
+  if (fault?.kind === 'stall-download') {
+    for (const piece of slice(object, start, Math.min(start + fault.afterBytes - 1, end))) response.write(piece);
+    response.flushHeaders();
+    return;
+  }
   await pipeline(Readable.from(slice(object, start, end), { objectMode: false }), response);
 }

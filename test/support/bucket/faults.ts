@@ -14,6 +14,10 @@ export type Fault =
   | { readonly kind: 'lost-answer' }
   /** The last byte of an upload is changed on its way. */
   | { readonly kind: 'corrupt-upload' }
+  /** The request is taken, and never answered. */
+  | { readonly kind: 'hang' }
+  /** The answer's head and so many bytes of its body are sent, and then nothing more; the connection stays. */
+  | { readonly kind: 'stall-download'; readonly afterBytes: number }
   /** Answered after this time. */
   | { readonly kind: 'slow'; readonly delayMs: number };
 

@@ -161,6 +161,11 @@ export async function startBucket({
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', 'http://double');
     const fault = faults.take(request);
+    if (fault?.kind === 'hang') {
+      // What comes is read, as the system behind a server does that has stopped.
+      request.resume();
+      return;
+    }
     if (fault?.kind === 'slow') await sleep(fault.delayMs);
     if (fault?.kind === 'status') throw new ApiFailure(fault.status, fault.reason, fault.message);
     if (fault?.kind === 'reset') {
