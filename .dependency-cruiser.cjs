@@ -16,7 +16,7 @@ const within = {
   `),
   layer: row(`
     image-layers pack root-layer join packed-path threads inflate-members popularity plan root frame compressors
-    thread-work compressor compressor-error root-node place tar tree-schema tree
+    thread-work compressor compressor-error root-node place source tar tree-schema tree
   `),
   nix: row(`
     list-packages realise resolve ahead closure evaluate later-call room nix git folder-source cgroups process

@@ -87,7 +87,7 @@ export function createLayerMaker(into: {
   const members = layerMembers({ ...into, planner });
   const joiner = createJoiner(into);
 
-  const make: LayerMaker['make'] = async ({ closure, root }, { signal, ahead, ...onDisk } = {}) => {
+  const make: LayerMaker['make'] = async ({ closure, root }, { signal, ahead, ...sources } = {}) => {
     const byPath = new Map(closure.map((path) => [path.path, path]));
     const packed = new Map<StorePath, RecordedBlob<PackedPath>>();
     const joins = new Set<ObjectKey>();
@@ -108,7 +108,7 @@ export function createLayerMaker(into: {
       const begun = ahead?.groupOf(group.map(pathOf));
       const { members: packedNow, joined } = await (begun
         ? unlessAborted(begun, stop)
-        : members.pack(group.map(pathOf), { ...onDisk, signal: stop, ahead }));
+        : members.pack(group.map(pathOf), { ...sources, signal: stop, ahead }));
       for (const [path, member] of packedNow) packed.set(path, member);
       return joined;
     }

@@ -9,10 +9,10 @@ import { type CompressorIdentity, compressorIdentity, type LayerFormat } from '.
 import { bytesSchema, digestSchema } from '../oci/digest-schema.ts';
 import { FRAME_VERSION, HEAD, TAIL } from './frame/frame.ts';
 import type { MemberTotals } from './thread-work.ts';
-import type { Packing, StorePathPlace } from './thread-work.ts';
+import type { NamedSource, Packing } from './thread-work.ts';
 import { publishBlob, type PublishedBlob } from '../storage/publish-blob.ts';
 import type { RecordedBlobAt } from '../storage/recorded-blob.ts';
-import { byteString, type Tree } from './tree.ts';
+import { localSource, type StorePathSource } from './source/source.ts';
 
 /** Version of the record below and of how a member is made. */
 const FORMAT = 1;
@@ -83,16 +83,14 @@ export function packedPathAt(
   return { store, known, key: objectKey('contents', name), schema: packedPathSchema };
 }
 
-/** Where store paths are on this machine, and what is known of them. */
-export interface OnDisk {
-  /** Where a store path's content lies, when not at the path itself. */
-  readonly locationOf?: ((path: StorePath) => string) | undefined;
-  /** What was read there, whole; undefined when it was not, or is too long to be handed on. */
-  readonly treeOf?: ((path: StorePath) => Tree | undefined) | undefined;
+/** Where the bytes of store paths come from. */
+export interface StorePathSources {
+  /** Asked when a path's turn to be packed has come. Without it, each comes from this machine's store. */
+  readonly sourceOf?: ((path: StorePath) => StorePathSource) | undefined;
 }
 
-export function placeOf(path: StorePath, location: string, tree: Tree | undefined): StorePathPlace {
-  return { name: path.slice(1), location: byteString(location), tree };
+export function namedSource(path: StorePath, source: StorePathSource = localSource(path)): NamedSource {
+  return { name: path.slice(1), source };
 }
 
 /** Publishes a path's layer while it is packed. */

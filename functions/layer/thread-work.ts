@@ -1,14 +1,12 @@
 import type { LayerFormat } from './compressor.ts';
-import type { ByteString, Tree } from './tree.ts';
+import type { StorePathSource } from './source/source.ts';
+import type { ByteString } from './tree.ts';
 
-/** Where a store path is that a thread is to pack. */
-export interface StorePathPlace {
+/** A store path that a thread is to pack. */
+export interface NamedSource {
   /** How its entries are named, without a slash in front. */
   readonly name: ByteString;
-  /** Where it lies on this disk. */
-  readonly location: ByteString;
-  /** What lies there, when it was read before: reading it takes as long as packing small files does. */
-  readonly tree?: Tree | undefined;
+  readonly source: StorePathSource;
 }
 
 /** A store path's layer on its way: head, member and tail, once. */
@@ -27,13 +25,13 @@ export interface GroupPacking {
   /**
    * Packs all of them; once.
    *
-   * @param places each is asked for when its turn has come
+   * @param sources each is asked for when its turn has come
    * @param write takes the pieces of all members, one after the other, and resolves when a piece's memory can be used again
    * @returns of each member, and of the layer, head and tail included
    * @throws what reading a {@link Packing} does, and what `write` throws
    */
   pack(
-    places: readonly (() => StorePathPlace)[],
+    sources: readonly (() => NamedSource)[],
     write: (piece: Buffer) => Promise<void>,
   ): Promise<{ readonly members: readonly MemberTotals[]; readonly layer: TarTotals }>;
   /** Ends it, wherever it is. */

@@ -1,6 +1,3 @@
-import { lstatSync, readdirSync, readlinkSync } from 'node:fs';
-import { setImmediate as nextTurn } from 'node:timers/promises';
-
 /**
  * A name, path or link target as the bytes that the kernel knows, one character (U+0000 to U+00FF) for each byte:
  * what `latin1` makes of them. Names that are not UTF-8 survive, JSON holds them without loss, and the order of
@@ -26,6 +23,16 @@ export interface RegularFile {
 export interface Symlink {
   readonly target: ByteString;
 }
+
+/** One entry of a tree, without what is in it. */
+export type TreeEntry = {
+  /** Where it lies in the store path: empty for that itself, else `/bin/hello`. */
+  readonly below: ByteString;
+} & (
+  | { readonly kind: 'directory' }
+  | { readonly kind: 'file'; readonly size: number; readonly executable: boolean }
+  | { readonly kind: 'symlink'; readonly target: ByteString }
+);
 
 export function isDirectory(tree: Tree): tree is Directory {
   return 'entries' in tree;
@@ -116,57 +123,3 @@ export function onDisk(path: ByteString): string | Buffer {
  * handed to a thread: V8 goes down it on its stack.
  */
 export const MAX_FOLDERS_DEEP = 400;
-
-/** Entries read before the event loop gets a turn: about three milliseconds. */
-const ENTRIES_PER_TURN = 400;
-
-/**
- * Reads the tree at `location` with synchronous calls, which take a tenth of the time of asynchronous ones, and lets
- * others have the event loop now and then.
- *
- * @param location where it lies on this machine's disk, which tests choose freely
- * @throws StorePathMissingError when nothing is there; UnfitForImageError for what is neither file, directory nor symbolic link, or too deep
- */
-export async function readTree(
-  location: ByteString,
-  options: { readonly signal?: Pick<AbortSignal, 'throwIfAborted'> | undefined } = {},
-): Promise<Tree> {
-  let sinceTurn = 0;
-
-  async function directory(path: ByteString, depth: number): Promise<Directory> {
-    if (depth > MAX_FOLDERS_DEEP) {
-      const problem = `cannot be in an image: it lies in more than ${MAX_FOLDERS_DEEP} folders. Its package has to have fewer`;
-      throw new UnfitForImageError(path, problem);
-    }
-    const entries: [ByteString, Tree][] = [];
-    const found = readdirSync(onDisk(path), { encoding: 'latin1', withFileTypes: true });
-    found.sort((a, b) => (a.name < b.name ? -1 : 1));
-    for (const entry of found) {
-      if (++sinceTurn > ENTRIES_PER_TURN) {
-        sinceTurn = 0;
-        await nextTurn();
-        options.signal?.throwIfAborted();
-      }
-      const below = `${path}/${entry.name}`;
-      if (entry.isDirectory()) entries.push([entry.name, await directory(below, depth + 1)]);
-      else if (entry.isSymbolicLink()) entries.push([entry.name, symlink(below)]);
-      else entries.push([entry.name, file(below)]);
-    }
-    return { entries };
-  }
-
-  const stat = lstatSync(onDisk(location), { throwIfNoEntry: false });
-  if (stat === undefined) throw new StorePathMissingError(location);
-  if (stat.isDirectory()) return directory(location, 0);
-  return stat.isSymbolicLink() ? symlink(location) : file(location);
-}
-
-function symlink(path: ByteString): Symlink {
-  return { target: readlinkSync(onDisk(path), 'latin1') };
-}
-
-function file(path: ByteString): RegularFile {
-  const stat = lstatSync(onDisk(path));
-  if (!stat.isFile()) throw new UnfitForImageError(path, 'is neither a file, a directory nor a symbolic link');
-  return (stat.mode & 0o100) === 0 ? { size: stat.size } : { size: stat.size, executable: true };
-}

@@ -9,6 +9,8 @@ import { type ClosurePath, parseStorePath, type StorePath } from '../../function
 import type { Digest } from '../../functions/oci/digest.ts';
 import type { BlobStore } from '../../functions/storage/blob-store.ts';
 import { blobKey } from '../../functions/storage/known-blobs.ts';
+import { openSource, type StorePathReader, type StorePathSource } from '../../functions/layer/source/source.ts';
+import { memberTar } from '../../functions/layer/threads/member-tar.ts';
 import { type ByteString, bytesOf, type Tree } from '../../functions/layer/tree.ts';
 
 /** A folder that is removed when the tests of the file have ended. */
@@ -22,15 +24,16 @@ export function temporaryFolder(): string {
 
 /** Folders as objects, files as strings, links and executables as made by {@link link} and {@link program}. */
 export interface Files {
-  readonly [name: ByteString]: string | Buffer | Files | Link | Program;
+  readonly [name: ByteString]: Content;
 }
-class Link {
+export type Content = string | Buffer | Files | Link | Program;
+export class Link {
   readonly target: ByteString;
   constructor(target: ByteString) {
     this.target = target;
   }
 }
-class Program {
+export class Program {
   readonly content: string;
   constructor(content: string) {
     this.content = content;
@@ -64,6 +67,16 @@ export function treeOf(files: Files): Tree {
         return [name, treeOf(content)];
       }),
   };
+}
+
+/** The chunks of a store path's tar, each in memory of its own. Closes the reader. */
+export async function tarChunks(name: ByteString, from: StorePathSource | StorePathReader): Promise<Buffer[]> {
+  const reader = 'kind' in from ? await openSource(from) : from;
+  try {
+    return await Array.fromAsync(memberTar(name, reader), (chunk) => Buffer.from(chunk));
+  } finally {
+    await reader.close();
+  }
 }
 
 /** A store path with this name; the same name gives the same path. */

@@ -10,6 +10,7 @@ import type { PackedAhead } from '../../functions/layer/pack/pack.ts';
 import type { RootDirectory } from '../../functions/layer/root-node.ts';
 import { rootTree } from '../../functions/layer/root/root.ts';
 import { createPacker } from '../../functions/layer/pack/packer.ts';
+import { localSource } from '../../functions/layer/source/source.ts';
 import { sharedLayerThreads } from '../../functions/layer/threads/threads.ts';
 import { zlibCompressor } from '../../functions/layer/compressors/zlib.ts';
 import type { BlobStore, StoreNotice } from '../../functions/storage/blob-store.ts';
@@ -25,14 +26,14 @@ const closure = [
   closurePath('small-2', 20),
 ];
 for (const { path } of closure) write(join(folder, path.slice('/nix/store/'.length)), { [path.slice(44)]: path });
-const locationOf = (path: string) => join(folder, path.slice('/nix/store/'.length));
+const sourceOf = (path: string) => localSource(join(folder, path.slice('/nix/store/'.length)));
 const root = (): RootDirectory => rootTree({ requested: [], propagated: [] }).root;
 
 describe('the layers of an image', () => {
   it('are its paths as planned and the root on top, all of them in the store', async () => {
     const store = memoryStore();
     const { make } = createLayerMaker({ store, known: knownBlobs(store), compressor: zlibCompressor() });
-    const { layers, stats } = await make({ closure, root }, { locationOf });
+    const { layers, stats } = await make({ closure, root }, { sourceOf });
     const listed: string[][] = [];
     for (const { descriptor, diffId } of layers) {
       const bytes = await blob(store, descriptor.digest);
@@ -62,12 +63,12 @@ describe('the layers of an image', () => {
   it('are made of what was packed ahead, and nothing is packed twice', async () => {
     const store = memoryStore();
     const { make, packAhead } = createLayerMaker({ store, known: knownBlobs(store), compressor: zlibCompressor() });
-    const ahead = packAhead(closure.slice(1), { locationOf });
+    const ahead = packAhead(closure.slice(1), { sourceOf });
     await ahead.ended();
     assert.equal((await names(store, 'contents')).length, 3);
     // Only what was not packed ahead is still looked for on the disk.
-    const only = (path: string) => (path === closure[0]?.path ? locationOf(path) : join(folder, 'nowhere'));
-    const { stats } = await make({ closure, root }, { locationOf: only, ahead });
+    const only = (path: string) => (path === closure[0]?.path ? sourceOf(path) : localSource(join(folder, 'nowhere')));
+    const { stats } = await make({ closure, root }, { sourceOf: only, ahead });
     assert.deepEqual([stats.pathsPacked, stats.pathsFound], [4, 0]);
   });
 
@@ -76,20 +77,20 @@ describe('the layers of an image', () => {
     const { make, packAhead } = createLayerMaker({ store, known: knownBlobs(store), compressor: zlibCompressor() });
     const [known, begun] = closure.slice(2).map((path) => [path]);
     assert.ok(known && begun);
-    await make({ closure: known, root }, { locationOf });
-    const ahead = packAhead(begun, { locationOf });
+    await make({ closure: known, root }, { sourceOf });
+    const ahead = packAhead(begun, { sourceOf });
     await ahead.ended();
-    const { stats } = await make({ closure, root }, { locationOf, ahead });
+    const { stats } = await make({ closure, root }, { sourceOf, ahead });
     assert.deepEqual([stats.pathsPacked, stats.pathsFound], [3, 1]);
   });
 
   it('are not made of what was packed ahead with another content', async () => {
     const store = memoryStore();
     const { make, packAhead } = createLayerMaker({ store, known: knownBlobs(store), compressor: zlibCompressor() });
-    const ahead = packAhead(closure, { locationOf });
+    const ahead = packAhead(closure, { sourceOf });
     await ahead.ended();
     const others = closure.map((path) => ({ ...path, narHash: `${path.narHash}-of-another` }));
-    const { stats } = await make({ closure: others, root }, { locationOf, ahead });
+    const { stats } = await make({ closure: others, root }, { sourceOf, ahead });
     assert.deepEqual([stats.pathsPacked, stats.pathsFound], [4, 0]);
     assert.equal((await names(store, 'contents')).length, 8);
   });
@@ -103,14 +104,14 @@ describe('the layers of an image', () => {
       groupOf: (group) => (group[0]?.path === closure[0]?.path ? never : undefined),
       ended: () => Promise.resolve(),
     };
-    const nowhere = () => join(folder, 'nowhere');
-    await assert.rejects(make({ closure, root }, { locationOf: nowhere, ahead }), { code: 'STORE_PATH_MISSING' });
+    const nowhere = () => localSource(join(folder, 'nowhere'));
+    await assert.rejects(make({ closure, root }, { sourceOf: nowhere, ahead }), { code: 'STORE_PATH_MISSING' });
     const grouped: PackedAhead = {
       resultOf: ({ path }) => (path === closure[2]?.path ? never : undefined),
       groupOf: () => undefined,
       ended: () => Promise.resolve(),
     };
-    await assert.rejects(make({ closure, root }, { locationOf: nowhere, ahead: grouped }), {
+    await assert.rejects(make({ closure, root }, { sourceOf: nowhere, ahead: grouped }), {
       code: 'STORE_PATH_MISSING',
     });
   });
@@ -118,11 +119,11 @@ describe('the layers of an image', () => {
   it('fail as packing ahead did, and what is packed ahead ends when it is no longer wanted', async () => {
     const store = memoryStore();
     const { make, packAhead } = createLayerMaker({ store, known: knownBlobs(store), compressor: zlibCompressor() });
-    const ahead = packAhead(closure, { locationOf: () => join(folder, 'nowhere') });
+    const ahead = packAhead(closure, { sourceOf: () => localSource(join(folder, 'nowhere')) });
     await assert.rejects(make({ closure, root }, { ahead }), { code: 'STORE_PATH_MISSING' });
     await ahead.ended();
     const stop = new AbortController();
-    const other = packAhead(closure, { locationOf, signal: stop.signal });
+    const other = packAhead(closure, { sourceOf, signal: stop.signal });
     stop.abort(new Error('no longer wanted'));
     await other.ended();
     assert.equal(store.stagedCount, 0);
@@ -132,10 +133,10 @@ describe('the layers of an image', () => {
   it('are the same the second time, and nothing is packed or joined', async () => {
     const store = memoryStore();
     const into = () => ({ store, known: knownBlobs(store), compressor: zlibCompressor() });
-    const first = await createLayerMaker(into()).make({ closure, root }, { locationOf });
+    const first = await createLayerMaker(into()).make({ closure, root }, { sourceOf });
     const second = await createLayerMaker(into()).make(
       { closure: [...closure].reverse(), root },
-      { locationOf: () => '/nowhere' },
+      { sourceOf: () => localSource('/nowhere') },
     );
     assert.deepEqual(second.layers, first.layers);
     assert.deepEqual([second.stats.pathsPacked, second.stats.pathsFound, second.stats.layersJoined], [0, 4, 0]);
@@ -146,14 +147,14 @@ describe('the layers of an image', () => {
     const store = memoryStore();
     const known = knownBlobs(store);
     const { make } = createLayerMaker({ store, known, compressor: zlibCompressor() });
-    const first = await make({ closure, root }, { locationOf });
+    const first = await make({ closure, root }, { sourceOf });
     const joined = first.layers[2]?.descriptor.digest;
     assert.ok(joined);
     // All that were packed for the joined layer, and that layer itself; only its loss is noticed.
     const kept = new Set(first.layers.map(({ descriptor }) => blobKey(descriptor.digest)).toSpliced(2, 1));
     for await (const { key } of store.list('layers')) if (!kept.has(key)) await store.delete(key);
     known.forget(joined);
-    const again = await make({ closure, root }, { locationOf });
+    const again = await make({ closure, root }, { sourceOf });
     assert.deepEqual(again.layers, first.layers);
     for (const { descriptor } of again.layers) assert.ok(await store.stat(blobKey(descriptor.digest)));
   });
@@ -164,8 +165,8 @@ describe('the layers of an image', () => {
     const compressor = zlibCompressor();
     const into = () => ({ store, known: knownBlobs(store), compressor });
     const { pack } = createPacker(into());
-    const copied = await Promise.all(closure.slice(2).map((path) => pack(path, { location: locationOf(path.path) })));
-    const right = await createLayerMaker(into()).make({ closure, root }, { locationOf });
+    const copied = await Promise.all(closure.slice(2).map((path) => pack(path, { source: sourceOf(path.path) })));
+    const right = await createLayerMaker(into()).make({ closure, root }, { sourceOf });
     assert.equal(right.stats.layersJoined, 1);
     for (const { value } of copied) {
       const key = blobKey(value.digest);
@@ -178,7 +179,7 @@ describe('the layers of an image', () => {
       // So that it is joined again.
       for (const join of right.sources.joins) await store.delete(join);
 
-      const { layers, stats } = await createLayerMaker(into()).make({ closure, root }, { locationOf });
+      const { layers, stats } = await createLayerMaker(into()).make({ closure, root }, { sourceOf });
       assert.deepEqual(layers, right.layers);
       assert.deepEqual([stats.pathsPacked, stats.layersJoined], [1, 1]);
       assert.deepEqual(
@@ -220,8 +221,8 @@ describe('the layers of an image', () => {
         },
       },
     });
-    const broken = (path: string) => (path.endsWith('small-2') ? join(folder, 'missing') : locationOf(path));
-    await assert.rejects(make({ closure, root }, { locationOf: broken }), { code: 'STORE_PATH_MISSING' });
+    const broken = (path: string) => (path.endsWith('small-2') ? localSource(join(folder, 'missing')) : sourceOf(path));
+    await assert.rejects(make({ closure, root }, { sourceOf: broken }), { code: 'STORE_PATH_MISSING' });
     assert.deepEqual([running, waited], [0, 0]);
     assert.equal(store.stagedCount, 0);
   });
@@ -230,7 +231,7 @@ describe('the layers of an image', () => {
     const store = memoryStore();
     const { make } = createLayerMaker({ store, known: knownBlobs(store), compressor: zlibCompressor() });
     const signal = AbortSignal.abort(new Error('the client left'));
-    await assert.rejects(make({ closure, root }, { locationOf, signal }), /the client left/);
+    await assert.rejects(make({ closure, root }, { sourceOf, signal }), /the client left/);
     assert.deepEqual([store.stagedCount, ...(await names(store, 'layers'))], [0]);
   });
 });

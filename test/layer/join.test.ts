@@ -5,6 +5,7 @@ import { before, describe, it } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { CompressorError } from '../../functions/layer/compressor-error.ts';
 import { BlobGoneError, createJoiner, type Member } from '../../functions/layer/join.ts';
+import { localSource } from '../../functions/layer/source/source.ts';
 import { type LayerThreads, sharedLayerThreads } from '../../functions/layer/threads/threads.ts';
 import { createPacker } from '../../functions/layer/pack/packer.ts';
 import { zlibCompressor } from '../../functions/layer/compressors/zlib.ts';
@@ -24,7 +25,7 @@ describe('a joiner', () => {
     const { pack } = createPacker({ store, known, compressor });
     for (const name of ['a', 'b', 'c']) {
       const location = write(join(folder, name), { [name]: name.repeat(100_000) });
-      packed.push(await pack(closurePath(name), { location }));
+      packed.push(await pack(closurePath(name), { source: localSource(location) }));
     }
   });
 
@@ -75,7 +76,7 @@ describe('a joiner', () => {
       const large = await Promise.all(
         ['x', 'y'].map(async (name) => {
           const location = write(join(folder, name), { [name]: randomBytes(3_000_000).toString('latin1') });
-          return pack(closurePath(name), { location });
+          return pack(closurePath(name), { source: localSource(location) });
         }),
       );
       await joined(large);
@@ -85,7 +86,7 @@ describe('a joiner', () => {
     it('a long layer in a thread, however short it is when it is packed', async () => {
       const { pack } = createPacker({ store, known, compressor });
       const location = write(join(folder, 'zeros'), { zeros: '0'.repeat(9_000_000) });
-      const long = await pack(closurePath('zeros'), { location });
+      const long = await pack(closurePath('zeros'), { source: localSource(location) });
       assert.ok(long.value.memberBytes < 100_000);
       await joined([long, ...packed]);
       assert.equal(inThreads, 2);
@@ -105,7 +106,7 @@ describe('a joiner', () => {
         Array.from({ length: 12 }, async (_, index) => {
           const name = `small-${index}`;
           const location = write(join(folder, name), { [name]: name });
-          return pack(closurePath(name), { location });
+          return pack(closurePath(name), { source: localSource(location) });
         }),
       );
       mostOpen = 0;
@@ -153,10 +154,10 @@ describe('a joiner', () => {
         const ownKnown = knownBlobs(own);
         const { pack, packGroup } = createPacker({ store: own, known: ownKnown, compressor });
         const paths = ['a', 'b', 'c'].map((name) => closurePath(name));
-        const locationOf = (path: string) => join(folder, path.slice(-1));
+        const sourceOf = (path: string) => localSource(join(folder, path.slice(-1)));
         const members = inGroup
-          ? (await packGroup(paths, { locationOf }))?.members
-          : await Promise.all(paths.map((path) => pack(path, { location: locationOf(path.path) })));
+          ? (await packGroup(paths, { sourceOf }))?.members
+          : await Promise.all(paths.map((path) => pack(path, { source: sourceOf(path.path) })));
         assert.ok(members);
         const joiner = createJoiner({ store: own, known: ownKnown, compressor });
         const layers = await Promise.all([
@@ -179,7 +180,7 @@ describe('a joiner', () => {
     const { pack } = createPacker({ store: other, known: otherKnown, compressor });
     const mine: Member[] = [];
     for (const name of ['a', 'b']) {
-      mine.push(await pack(closurePath(name), { location: join(folder, name) }));
+      mine.push(await pack(closurePath(name), { source: localSource(join(folder, name)) }));
     }
     const gone = mine[1];
     assert.ok(gone);

@@ -5,7 +5,8 @@ import type { Compressor } from '../../layer/compressor.ts';
 import { createLayerMaker } from '../../layer/image-layers.ts';
 import type { LayerThreads } from '../../layer/threads/threads.ts';
 import type { LayerPlanner } from '../../layer/plan/plan.ts';
-import { byteString, isDirectory, isSymlink, readTree, type Tree } from '../../layer/tree.ts';
+import { localSource, readTree, type StorePathSource } from '../../layer/source/source.ts';
+import { isDirectory, isSymlink, type Tree } from '../../layer/tree.ts';
 import type { ClosurePath, StorePath } from '../../nix/store-path.ts';
 import type { BlobStore } from '../../storage/blob-store.ts';
 import { openFolder } from '../../storage/folder/folder.ts';
@@ -75,19 +76,21 @@ async function rehearseIn(scratch: string, into: RehearsedWith, signal: AbortSig
   const [program, sample] = [into.folder, join(scratch, 'sample')];
   await makeSample(sample);
   const trees = new Map<string, Tree>();
-  for (const folder of [program, sample]) trees.set(folder, await readTree(byteString(folder), { signal }));
+  for (const folder of [program, sample]) trees.set(folder, await readTree(localSource(folder), { signal }));
   const treeAt = (folder: string): Tree => trees.get(folder) as Tree;
 
   const count = Math.floor(MAX_BYTES / bytesIn(treeAt(program)));
   const closure = closureOf(Math.min(MAX_PATHS, Math.max(2, count)));
   const numbers = new Map(closure.map(({ path }, number) => [path, number]));
   const numberOf = (path: StorePath): number => numbers.get(path) ?? 0;
-  const locationOf = (path: StorePath): string => (numberOf(path) % 3 === 1 ? sample : program);
+  const folderOf = (path: StorePath): string => (numberOf(path) % 3 === 1 ? sample : program);
+  const treeOf = (path: StorePath): Tree => treeAt(folderOf(path));
   // Who packs reads the trees of some, and is told those of others.
-  const treeOf = (path: StorePath): Tree | undefined => (numberOf(path) % 4 < 2 ? undefined : treeAt(locationOf(path)));
-  const options = { signal, locationOf, treeOf };
+  const sourceOf = (path: StorePath): StorePathSource =>
+    localSource(folderOf(path), numberOf(path) % 4 < 2 ? undefined : treeOf(path));
+  const options = { signal, sourceOf };
 
-  const record = recordOf(closure, (path) => treeAt(locationOf(path)));
+  const record = recordOf(closure, treeOf);
   const image = (record: PackageRecord, closure: readonly ClosurePath[]) => ({
     closure,
     root: () => rootOf([{ key: '', record }]),

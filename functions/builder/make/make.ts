@@ -7,6 +7,7 @@ import type { LayerThreads } from '../../layer/threads/threads.ts';
 import { type LayerPlanner, layerPlanner } from '../../layer/plan/plan.ts';
 import type { RootDirectory } from '../../layer/root-node.ts';
 import { ROOT_LAYER_VERSION } from '../../layer/root/root.ts';
+import { localSource } from '../../layer/source/source.ts';
 import { entriesOf, StorePathMissingError, type Tree } from '../../layer/tree.ts';
 import type { NixCall } from '../../nix/nix.ts';
 import type { PackageSource } from '../../nix/source.ts';
@@ -180,7 +181,10 @@ export function imageMaker(into: {
             next = { ...queryOf(order), attributes: SHELL };
           },
           packAhead(closure, trees) {
-            begun = layerMaker.packAhead(closure, { signal, treeOf: (path) => handedOn(trees.get(path)) });
+            begun = layerMaker.packAhead(closure, {
+              signal,
+              sourceOf: (path) => localSource(path, handedOn(trees.get(path))),
+            });
             return begun;
           },
         });

@@ -1,14 +1,7 @@
 import { statSync } from 'node:fs';
 import { isDirectoryPlace, pathOf, type Place, placesIn } from '../../layer/place.ts';
-import {
-  type ByteString,
-  type Directory,
-  isDirectory,
-  isSymlink,
-  onDisk,
-  readTree,
-  type Tree,
-} from '../../layer/tree.ts';
+import { localSource, readTree } from '../../layer/source/source.ts';
+import { type ByteString, type Directory, isDirectory, isSymlink, onDisk, type Tree } from '../../layer/tree.ts';
 import type { StorePath } from '../../nix/store-path.ts';
 
 /** The trees that a package's part of a root is made of. */
@@ -25,7 +18,7 @@ export function knownTrees(read: Map<StorePath, Tree>, signal: AbortSignal | und
   return {
     trees,
     async add(path) {
-      const tree = read.get(path) ?? (await readTree(path, { signal }));
+      const tree = read.get(path) ?? (await readTree(localSource(path), { signal }));
       read.set(path, tree);
       trees.set(path, tree);
       return tree;

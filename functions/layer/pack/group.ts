@@ -4,12 +4,12 @@ import { HEAD, TAIL } from '../frame/frame.ts';
 import { type JoinedLayer, joinedPaths, joinedPathsAt } from '../join.ts';
 import type { LayerThreads } from '../threads/threads.ts';
 import {
-  type OnDisk,
+  namedSource,
   packedTogether,
   type PackedPath,
   type PackedTogether,
   type PathToPack,
-  placeOf,
+  type StorePathSources,
 } from '../packed-path.ts';
 import { openBlob, type OpenBlob } from '../../storage/publish-blob.ts';
 import { findWhole, type RecordedBlob, type RecordedBlobAt, settleMade } from '../../storage/recorded-blob.ts';
@@ -31,7 +31,7 @@ export interface PackedGroup {
  */
 export type GroupPacker = (
   paths: readonly PathToPack[],
-  options?: OnDisk & { readonly signal?: AbortSignal | undefined },
+  options?: StorePathSources & { readonly signal?: AbortSignal | undefined },
 ) => Promise<PackedGroup | undefined>;
 
 export function groupPacker(world: {
@@ -58,7 +58,7 @@ export function groupPacker(world: {
 
   async function packAll(
     members: readonly Member[],
-    { locationOf, treeOf }: OnDisk,
+    { sourceOf }: StorePathSources,
     group: AbortController,
   ): Promise<JoinedLayer> {
     const { signal } = group;
@@ -71,7 +71,7 @@ export function groupPacker(world: {
         members.map(
           ({ path: { path } }) =>
             () =>
-              placeOf(path, locationOf?.(path) ?? path, treeOf?.(path)),
+              namedSource(path, sourceOf?.(path)),
         ),
         (piece) => layer.write(piece),
       );
@@ -107,7 +107,7 @@ export function groupPacker(world: {
     }
   }
 
-  return async (paths, { signal, ...onDisk } = {}) => {
+  return async (paths, { signal, ...sources } = {}) => {
     const records = paths.map((path) => ({ path, at: recordOf(path) }));
     const isBusy = (): boolean => records.some(({ path, at }) => isLeased(path) || share.isRunning(at.key));
     if (isBusy()) return undefined;
@@ -146,7 +146,7 @@ export function groupPacker(world: {
       };
       return share(member.at.key, work, { signal });
     });
-    const layer = packAll(members, onDisk, group);
+    const layer = packAll(members, sources, group);
     layer.catch((error: unknown) => {
       for (const { packed } of members) packed.reject(error);
     });

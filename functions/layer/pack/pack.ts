@@ -3,7 +3,7 @@ import { unlessAborted } from '../../work/unless-aborted.ts';
 import { bytesInFlight, MAX_BYTES_IN_FLIGHT } from './bytes-in-flight.ts';
 import type { JoinedLayer } from '../join.ts';
 import { createPacker } from './packer.ts';
-import type { OnDisk, PackedPath, PathToPack } from '../packed-path.ts';
+import type { PackedPath, PathToPack, StorePathSources } from '../packed-path.ts';
 import type { LayerPlanner } from '../plan/plan.ts';
 import type { RecordedBlob } from '../../storage/recorded-blob.ts';
 import { together } from '../../work/together.ts';
@@ -25,7 +25,7 @@ export interface PackedAhead {
   ended(): Promise<void>;
 }
 
-export interface PackingOptions extends OnDisk {
+export interface PackingOptions extends StorePathSources {
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -52,23 +52,19 @@ export function layerMembers(
   const packer = createPacker(into);
   const limit = weightedLimit(MAX_BYTES_IN_FLIGHT);
 
-  const pack: LayerMembers['pack'] = (group, { signal, ahead, ...onDisk }) => {
+  const pack: LayerMembers['pack'] = (group, { signal, ahead, ...sources }) => {
     async function packOne(path: ClosurePath, stop: AbortSignal | undefined) {
       const begun = ahead?.resultOf(path);
       const packing = begun
         ? unlessAborted(begun, stop)
-        : packer.pack(path, {
-            location: onDisk.locationOf?.(path.path),
-            tree: onDisk.treeOf?.(path.path),
-            signal: stop,
-          });
+        : packer.pack(path, { source: sources.sourceOf?.(path.path), signal: stop });
       return [path.path, await packing] as const;
     }
 
     async function packAll(): Promise<PackedMembersAndLayer> {
       // What was begun ahead may have ended: it would be found, as if it had been there before.
       const isBegun = group.some((path) => ahead?.resultOf(path) !== undefined);
-      const whole = group.length > 1 && !isBegun ? await packer.packGroup(group, { ...onDisk, signal }) : undefined;
+      const whole = group.length > 1 && !isBegun ? await packer.packGroup(group, { ...sources, signal }) : undefined;
       const members = whole
         ? group.map(({ path }, index) => [path, whole.members[index] as RecordedBlob<PackedPath>] as const)
         : await together(largestFirst(group), packOne, signal);

@@ -4,17 +4,15 @@ import type { Leases } from '../../storage/leases.ts';
 import type { CompressorIdentity } from '../compressor.ts';
 import { type LayerThreads, sharedLayerThreads } from '../threads/threads.ts';
 import { type GroupPacker, groupPacker } from './group.ts';
-import { type PackedPath, packedPathAt, type PathToPack, placeOf, publishPacked } from '../packed-path.ts';
-import type { StorePathPlace } from '../thread-work.ts';
+import { namedSource, type PackedPath, packedPathAt, type PathToPack, publishPacked } from '../packed-path.ts';
+import type { StorePathSource } from '../source/source.ts';
+import type { NamedSource } from '../thread-work.ts';
 import { findOrMake, type RecordedBlob, type RecordedBlobAt } from '../../storage/recorded-blob.ts';
 import { sharedWork } from '../../work/shared-work.ts';
-import type { Tree } from '../tree.ts';
 
 export interface PackOptions {
-  /** Where the path's content lies, when it is not at the path itself. */
-  readonly location?: string | undefined;
-  /** What was read there. */
-  readonly tree?: Tree | undefined;
+  /** Where its bytes come from, when not from this machine's store. */
+  readonly source?: StorePathSource | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -52,10 +50,10 @@ export function createPacker(into: {
   const isLeased = ({ narSizeBytes }: PathToPack): boolean => leases !== undefined && narSizeBytes >= LEASED_MIN_BYTES;
 
   return {
-    pack(path, { location = path.path, tree, signal } = {}) {
+    pack(path, { source, signal } = {}) {
       const at = recordOf(path);
       const packOnce = (stop: AbortSignal): Promise<RecordedBlob<PackedPath>> =>
-        findOrMake(at, () => pack(store, threads, placeOf(path.path, location, tree), stop), {
+        findOrMake(at, () => pack(store, threads, namedSource(path.path, source), stop), {
           signal: stop,
           leases: isLeased(path) ? leases : undefined,
         });
@@ -71,10 +69,10 @@ export function createPacker(into: {
 async function pack(
   store: BlobStore,
   threads: Pick<LayerThreads, 'pack'>,
-  place: StorePathPlace,
+  path: NamedSource,
   signal: AbortSignal,
 ): Promise<PackedPath> {
-  const packing = await threads.pack(place, { signal });
+  const packing = await threads.pack(path, { signal });
   try {
     return await publishPacked(store, packing, signal);
   } finally {

@@ -1,6 +1,6 @@
 import type { LayerJob } from './job.ts';
 import type { LayerReply, LayerRequest } from './messages.ts';
-import type { GroupPacking, MemberTotals, StorePathPlace } from '../thread-work.ts';
+import type { GroupPacking, MemberTotals, NamedSource } from '../thread-work.ts';
 
 export function groupPacking(job: LayerJob): GroupPacking {
   /** While a piece is written the thread makes the next, of the next member where one has ended. */
@@ -10,7 +10,10 @@ export function groupPacking(job: LayerJob): GroupPacking {
     asked.catch(() => undefined);
     return asked;
   }
-  const askFor = (place: () => StorePathPlace) => ask({ kind: 'pack', ofGroup: true, ...placed(place()) }, 'piece');
+  const askFor = (named: () => NamedSource) => {
+    const { name, source } = named();
+    return ask({ kind: 'pack', name, source, ofGroup: true }, 'piece');
+  };
 
   return {
     format: job.format,
@@ -36,8 +39,4 @@ export function groupPacking(job: LayerJob): GroupPacking {
     },
     close: () => job.close(),
   };
-}
-
-function placed({ name, location, tree }: StorePathPlace) {
-  return { name, location, tree };
 }

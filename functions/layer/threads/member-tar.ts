@@ -1,15 +1,6 @@
-import { closeSync, constants, openSync, readSync } from 'node:fs';
+import type { StorePathReader } from '../source/source.ts';
 import { BLOCK_BYTES, MAX_PATH_BYTES, paddingBytes, tarHeader } from '../tar.ts';
-import {
-  type ByteString,
-  type Directory,
-  isDirectory,
-  isSymlink,
-  onDisk,
-  StorePathError,
-  type Tree,
-  UnfitForImageError,
-} from '../tree.ts';
+import { type ByteString, type TreeEntry, UnfitForImageError } from '../tree.ts';
 
 /**
  * How much is handed over at once, each time but the last. Small enough to stay in a core's cache between reading, hashing
@@ -27,25 +18,24 @@ const EXECUTABLE_MODE = 0o555;
 const WHITEOUT_PREFIX = '.wh.';
 
 /**
- * The tar entries of a store path, sorted by name, without an end of the archive. Everything is read with synchronous
- * calls, one chunk at a time; between chunks others have their turn.
+ * The tar entries of a store path, in the order in which they are read, without an end of the archive.
  *
  * **A chunk is valid until the next one is asked for**: then its memory is used again.
  *
- * @param path how the entries are named, without a slash in front: `nix/store/<hash>-<name>`
- * @param location where it lies on this machine's disk
- * @param tree what {@link readTree} found there
- * @throws StorePathError when a file has another length than the tree says; UnfitForImageError for what no layer can hold
+ * @param name how the entries are named, without a slash in front: `nix/store/<hash>-<name>`
+ * @param reader at the beginning; who opened it closes it
+ * @throws UnfitForImageError for what no layer can hold, wherever it comes from; what the reader throws
  */
-export function* memberTar(path: ByteString, location: ByteString, tree: Tree): Generator<Buffer, void, void> {
+export async function* memberTar(name: ByteString, reader: StorePathReader): AsyncGenerator<Buffer, void, void> {
   const chunk = spareChunks.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES);
   let used = 0;
-  // One loop, no generator in a generator: what each entry costs beside its bytes counts where thousands are small.
-  const left: Entry[] = [{ path, location, node: tree }];
   try {
-    for (let entry = left.pop(); entry !== undefined; entry = left.pop()) {
-      const { node } = entry;
-      const header = headerOf(entry.path, node);
+    for (;;) {
+      // What there is at once is not waited for.
+      const next = reader.next();
+      const entry = next instanceof Promise ? await next : next;
+      if (entry === undefined) break;
+      const header = headerOf(name, entry);
       for (let offset = 0; offset < header.length; offset += BLOCK_BYTES) {
         if (used === CHUNK_BYTES) {
           yield chunk;
@@ -53,35 +43,21 @@ export function* memberTar(path: ByteString, location: ByteString, tree: Tree): 
         }
         used += header.copy(chunk, used, offset, offset + BLOCK_BYTES);
       }
-      if (isDirectory(node)) pushEntries(left, entry, node);
-      else if (!isSymlink(node)) {
-        // Where a link has come in its place since, what that leads to may be nobody's business.
-        const descriptor = openSync(onDisk(entry.location), constants.O_RDONLY | constants.O_NOFOLLOW);
-        try {
-          for (let missing = node.size; ;) {
-            if (used === CHUNK_BYTES) {
-              yield chunk;
-              used = 0;
-            }
-            // One byte more than there should be, so that a file that grew does not pass for whole.
-            const wanted = Math.min(missing + 1, CHUNK_BYTES - used);
-            const got = readSync(descriptor, chunk, used, wanted, null);
-            if (got > missing || (got === 0 && missing > 0)) {
-              throw new StorePathError(entry.location, `changed while it was read: it had ${node.size} bytes`);
-            }
-            used += got;
-            missing -= got;
-            // A regular file gives less than was asked for only at its end (POSIX, read()).
-            if (got < wanted && missing === 0) break;
-          }
-        } finally {
-          closeSync(descriptor);
+      if (entry.kind !== 'file') continue;
+      for (let missing = entry.size; missing > 0;) {
+        if (used === CHUNK_BYTES) {
+          yield chunk;
+          used = 0;
         }
-        // There is room: a chunk is a whole number of blocks.
-        const padded = used + paddingBytes(node.size);
-        chunk.fill(0, used, padded);
-        used = padded;
+        const read = reader.read(chunk, used, CHUNK_BYTES);
+        const got = typeof read === 'number' ? read : await read;
+        used += got;
+        missing -= got;
       }
+      // There is room: a chunk is a whole number of blocks.
+      const padded = used + paddingBytes(entry.size);
+      chunk.fill(0, used, padded);
+      used = padded;
     }
     if (used > 0) yield chunk.subarray(0, used);
   } finally {
@@ -89,38 +65,34 @@ export function* memberTar(path: ByteString, location: ByteString, tree: Tree): 
   }
 }
 
-/** What is still to be packed: its path in the archive, and its place on the disk. */
-interface Entry {
-  readonly path: ByteString;
-  readonly location: ByteString;
-  readonly node: Tree;
-}
-
-/** Puts the entries of a directory on the stack, so that the first comes first. */
-function pushEntries(stack: Entry[], { path, location }: Entry, { entries }: Directory): void {
-  for (const [name] of entries) {
-    if (name.startsWith(WHITEOUT_PREFIX)) {
-      throw new UnfitForImageError(
-        `${location}/${name}`,
-        `cannot be in an image: a name that begins with ${WHITEOUT_PREFIX} deletes files there. Its package has to give it another name`,
-      );
-    }
-    if (path.length + 1 + name.length > MAX_PATH_BYTES) {
-      throw new UnfitForImageError(
-        `${location}/${name}`,
-        `cannot be in an image: its path has more than ${MAX_PATH_BYTES} bytes. Its package has to give it a shorter one`,
-      );
-    }
-  }
-  for (const [name, node] of entries.toReversed()) {
-    stack.push({ path: `${path}/${name}`, location: `${location}/${name}`, node });
+function headerOf(name: ByteString, entry: TreeEntry): Buffer {
+  const path = `${name}${entry.below}`;
+  checkPath(path, entry.below);
+  switch (entry.kind) {
+    case 'directory':
+      return tarHeader({ kind: 'directory', path, mode: DIRECTORY_MODE });
+    case 'symlink':
+      return tarHeader({ kind: 'symlink', path, target: entry.target });
+    case 'file':
+      return tarHeader({ kind: 'file', path, mode: entry.executable ? EXECUTABLE_MODE : FILE_MODE, size: entry.size });
+    default:
+      throw new RangeError(`no such entry: ${String(entry satisfies never)}`);
   }
 }
 
-function headerOf(path: ByteString, node: Tree): Buffer {
-  if (isDirectory(node)) return tarHeader({ kind: 'directory', path, mode: DIRECTORY_MODE });
-  if (isSymlink(node)) return tarHeader({ kind: 'symlink', path, target: node.target });
-  return tarHeader({ kind: 'file', path, mode: node.executable ? EXECUTABLE_MODE : FILE_MODE, size: node.size });
+function checkPath(path: ByteString, below: ByteString): void {
+  if (below.startsWith(WHITEOUT_PREFIX, below.lastIndexOf('/') + 1)) {
+    throw new UnfitForImageError(
+      `/${path}`,
+      `cannot be in an image: a name that begins with ${WHITEOUT_PREFIX} deletes files there. Its package has to give it another name`,
+    );
+  }
+  if (path.length > MAX_PATH_BYTES) {
+    throw new UnfitForImageError(
+      `/${path}`,
+      `cannot be in an image: its path has more than ${MAX_PATH_BYTES} bytes. Its package has to give it a shorter one`,
+    );
+  }
 }
 
 /** As many as were ever in use at once: new memory costs more than what is done with it, in a virtual machine above all. */

@@ -1,7 +1,6 @@
 import type { CompressorName } from '../compressor.ts';
 import type { PlainError } from './plain-error.ts';
-import type { ByteString, Tree } from '../tree.ts';
-import type { MemberTotals, TarTotals } from '../thread-work.ts';
+import type { MemberTotals, NamedSource, TarTotals } from '../thread-work.ts';
 
 /** Length of one of the two pieces of memory that a thread fills in turn. */
 export const WINDOW_BYTES = 512 * 1024;
@@ -17,17 +16,8 @@ export interface LayerThreadStart {
 
 /** What a thread is asked. Each request has one reply, and the next one waits for it. */
 export type LayerRequest =
-  /**
-   * Starts to pack a store path, and gives the first piece of its member. `tree`: what was read there before. `ofGroup`:
-   * within what `group` has begun.
-   */
-  | {
-      readonly kind: 'pack';
-      readonly name: ByteString;
-      readonly location: ByteString;
-      readonly tree: Tree | undefined;
-      readonly ofGroup: boolean;
-    }
+  /** Starts to pack a store path, and gives the first piece of its member. `ofGroup`: within what `group` has begun. */
+  | ({ readonly kind: 'pack'; readonly ofGroup: boolean } & NamedSource)
   | { readonly kind: 'next' }
   /** The store paths that are packed from now on are hashed as one layer as well, until `group-end`. */
   | { readonly kind: 'group' }

@@ -1,7 +1,7 @@
 import { HEAD, TAIL } from '../frame/frame.ts';
 import type { LayerJob } from './job.ts';
 import { type LayerReply, WINDOW_BYTES } from './messages.ts';
-import type { MemberTotals, Packing, StorePathPlace, TarTotals } from '../thread-work.ts';
+import type { MemberTotals, NamedSource, Packing, TarTotals } from '../thread-work.ts';
 
 /** Room for the longest end of a layer, with the head of one that has nothing before it. */
 const END_BYTES = WINDOW_BYTES + 4096;
@@ -23,7 +23,7 @@ function joined(into: Buffer, parts: readonly Uint8Array[]): Buffer {
  *
  * Reading throws StorePathMissingError, StorePathError, CompressorError, Error of the file system, the reason of the signal.
  */
-export function packing(job: LayerJob, { name, location, tree }: StorePathPlace): Packing {
+export function packing(job: LayerJob, { name, source }: NamedSource): Packing {
   type Piece = LayerReply & { kind: 'piece' };
   let totals: (MemberTotals & TarTotals) | undefined;
 
@@ -33,7 +33,7 @@ export function packing(job: LayerJob, { name, location, tree }: StorePathPlace)
     asked.catch(() => undefined);
     return asked;
   }
-  let next = ask({ kind: 'pack', name, location, tree, ofGroup: false });
+  let next = ask({ kind: 'pack', name, source, ofGroup: false });
 
   return {
     memberOffset: HEAD[job.format].length,

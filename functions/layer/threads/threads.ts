@@ -8,13 +8,13 @@ import type { Inflation } from '../thread-work.ts';
 import { layerJob } from './job.ts';
 import { startLayerThread, type LayerThread } from './thread.ts';
 import { packing } from './packing.ts';
-import type { Packing, StorePathPlace } from '../thread-work.ts';
-import { byteString } from '../tree.ts';
+import type { NamedSource, Packing } from '../thread-work.ts';
+import { localSource } from '../source/source.ts';
 
 /** Threads that make layers. Each job takes one until it is done or closed; others wait. */
 export interface LayerThreads {
   /** @throws the reason of the signal; what is wrong with the path, reading it says */
-  pack(path: StorePathPlace, options?: { readonly signal?: AbortSignal | undefined }): Promise<Packing>;
+  pack(path: NamedSource, options?: { readonly signal?: AbortSignal | undefined }): Promise<Packing>;
   /** Packs several store paths in one thread, which makes one layer of them. @throws the reason of the signal */
   packGroup(options?: { readonly signal?: AbortSignal | undefined }): Promise<GroupPacking>;
   /** @throws the reason of the signal */
@@ -113,7 +113,7 @@ export function layerThreads(
       return;
     }
     try {
-      const folder = packing(job, { name: 'warm-up', location: byteString(fileURLToPath(new URL('.', entry))) });
+      const folder = packing(job, { name: 'warm-up', source: localSource(fileURLToPath(new URL('.', entry))) });
       for await (const piece of folder) if (piece.length === 0) throw new Error('a thread packs nothing');
     } catch (error) {
       if (!signal.aborted) throw error;

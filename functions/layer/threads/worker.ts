@@ -13,10 +13,11 @@ import {
 import type { MemberTotals, TarTotals } from '../thread-work.ts';
 import { memberTar } from './member-tar.ts';
 import { plainError } from './plain-error.ts';
-import { readTree } from '../tree.ts';
+import { openSource, type StorePathReader } from '../source/source.ts';
+import type { ByteString } from '../tree.ts';
 
 /**
- * What runs in a thread of its own: one job at a time, with calls that wait. It packs store paths, from the disk to the
+ * What runs in a thread of its own: one job at a time, with calls that wait. It packs store paths, from their source to the
  * compressed layer, and inflates layers. Everything that is long is in memory that is used again and again.
  */
 if (parentPort === null) throw new Error('worker.ts is the start of a thread');
@@ -73,13 +74,21 @@ function closeGroup(): TarTotals {
 }
 
 /** Replies with the pieces of a store path's member, as they are asked for. */
-async function pack({ name, location, tree: known, ofGroup }: LayerRequest & { kind: 'pack' }): Promise<void> {
+async function pack({ name, source, ofGroup }: LayerRequest & { kind: 'pack' }): Promise<void> {
   if (ofGroup !== (group !== undefined)) throw new Error('a group is open, or should be');
-  const tree = known ?? (await readTree(location, { signal: { throwIfAborted } }));
+  const reader = await openSource(source, { signal: { throwIfAborted } });
+  try {
+    await packFrom(reader, name, ofGroup);
+  } finally {
+    await reader.close();
+  }
+}
+
+async function packFrom(reader: StorePathReader, name: ByteString, ofGroup: boolean): Promise<void> {
   const layer = group ?? layerHash();
   let memberTarBytes = 0;
-  function* chunks(): Generator<Buffer, void, void> {
-    for (const chunk of memberTar(name, location, tree)) {
+  async function* chunks(): AsyncGenerator<Buffer, void, void> {
+    for await (const chunk of memberTar(name, reader)) {
       throwIfAborted();
       layer.update(chunk);
       memberTarBytes += chunk.length;

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Compressor } from '../../../functions/layer/compressor.ts';
 import { igzipCompressor } from '../../../functions/layer/compressors/igzip.ts';
 import { memberTar } from '../../../functions/layer/threads/member-tar.ts';
-import { byteString, readTree } from '../../../functions/layer/tree.ts';
+import { localSource, openSource } from '../../../functions/layer/source/source.ts';
 import { zlibCompressor } from '../../../functions/layer/compressors/zlib.ts';
 import { zstdCompressor } from '../../../functions/layer/compressors/zstd.ts';
 import { seconds } from '../figure.ts';
@@ -50,18 +50,19 @@ export async function measureCompression(runs: number, folder: string): Promise<
 async function measureOnce(compressor: Compressor, paths: readonly string[]): Promise<CompressionFigure> {
   let uncompressedBytes = 0;
   const members: Buffer[] = [];
-  function* counted(chunks: Iterable<Buffer>): Generator<Buffer, void, void> {
-    for (const chunk of chunks) {
+  async function* counted(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, void> {
+    for await (const chunk of chunks) {
       uncompressedBytes += chunk.length;
       yield chunk;
     }
   }
   const compressSeconds = await seconds(async () => {
     for (const path of paths) {
-      const location = byteString(path);
-      const tar = memberTar(location.slice(1), location, await readTree(location));
+      const reader = await openSource(localSource(path));
       const parts: Buffer[] = [];
+      const tar = memberTar(path.slice(1), reader);
       for await (const part of compressor.compress(counted(tar))) parts.push(Buffer.from(part));
+      await reader.close();
       members.push(Buffer.concat(parts));
     }
   });

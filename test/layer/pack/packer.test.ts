@@ -8,17 +8,28 @@ import { gunzipSync } from 'node:zlib';
 import type { CompressorIdentity } from '../../../functions/layer/compressor.ts';
 import { findCompressor } from '../../../functions/layer/compressors/compressors.ts';
 import { type LayerThreads, sharedLayerThreads } from '../../../functions/layer/threads/threads.ts';
-import { memberTar } from '../../../functions/layer/threads/member-tar.ts';
 import { isAlone } from '../../../functions/layer/packed-path.ts';
 import { createPacker } from '../../../functions/layer/pack/packer.ts';
-import { byteString, readTree, StorePathError } from '../../../functions/layer/tree.ts';
+import { localSource, readTree } from '../../../functions/layer/source/source.ts';
+import { byteString, StorePathError } from '../../../functions/layer/tree.ts';
 import { zlibCompressor } from '../../../functions/layer/compressors/zlib.ts';
 import type { BlobStore } from '../../../functions/storage/blob-store.ts';
 import { blobKey, knownBlobs } from '../../../functions/storage/known-blobs.ts';
 import { leases } from '../../../functions/storage/leases.ts';
 import { memoryStore } from '../../../functions/storage/memory.ts';
 import { objectKey } from '../../../functions/storage/object-key.ts';
-import { blob, closurePath, link, listBlob, names, program, sha256, temporaryFolder, write } from '../fixture.ts';
+import {
+  blob,
+  closurePath,
+  link,
+  listBlob,
+  names,
+  program,
+  sha256,
+  tarChunks,
+  temporaryFolder,
+  write,
+} from '../fixture.ts';
 
 const folder = temporaryFolder();
 const HELLO = closurePath('hello-2.12');
@@ -31,6 +42,7 @@ const FILES = {
   ['long'.repeat(60)]: { ['name'.repeat(30)]: 'deep' },
 };
 const location = write(join(folder, 'hello'), FILES);
+const source = localSource(location);
 
 type Threads = Pick<LayerThreads, 'pack' | 'packGroup'>;
 
@@ -63,23 +75,23 @@ function counting(wait?: (signal: AbortSignal | undefined) => Promise<unknown>):
 
 describe('a packed store path', () => {
   it('is the same when what lies there was read before, and is not read again', async () => {
-    const tree = await readTree(byteString(location));
+    const tree = await readTree(source);
     const [read, known] = await Promise.all([
-      packerInto(memoryStore())(HELLO, { location }),
-      packerInto(memoryStore())(HELLO, { location, tree }),
+      packerInto(memoryStore())(HELLO, { source }),
+      packerInto(memoryStore())(HELLO, { source: localSource(location, tree) }),
     ]);
     assert.deepEqual(known.value, read.value);
     assert.ok('entries' in tree);
     const store = memoryStore();
     const part = { entries: tree.entries.filter(([name]) => name === 'bin') };
-    const { value } = await packerInto(store)(HELLO, { location, tree: part });
+    const { value } = await packerInto(store)(HELLO, { source: localSource(location, part) });
     const listed = listBlob(await blob(store, value.digest)).map(({ name }) => name);
     assert.deepEqual(listed.slice(-2), [`${HELLO.path.slice(1)}/bin`, `${HELLO.path.slice(1)}/bin/hello`]);
   });
 
   it('is a layer that python reads as what was on the disk', async () => {
     const store = memoryStore();
-    const { value, made } = await packerInto(store)(HELLO, { location });
+    const { value, made } = await packerInto(store)(HELLO, { source });
     assert.equal(made, true);
     const bytes = await blob(store, value.digest);
     const base = HELLO.path.slice(1);
@@ -118,7 +130,7 @@ describe('a packed store path', () => {
         const { value } = await packerInto(store, { compressor: findCompressor(name) })(
           closurePath(`at-${place.length}`),
           {
-            location: place,
+            source: localSource(place),
           },
         );
         const bytes = await blob(store, value.digest);
@@ -136,14 +148,14 @@ describe('a packed store path', () => {
   });
 
   it('has the same bytes for ever', async () => {
-    const { value } = await packerInto(memoryStore())(HELLO, { location });
+    const { value } = await packerInto(memoryStore())(HELLO, { source });
     assert.ok(isAlone(value));
     assert.equal(value.diffId, 'sha256:0d3e6f98539f4c1fd98e5dcb28f19c8025d18948b9ce05c32de83495c3a25ea2');
     const big = write(join(folder, 'golden'), { big: Buffer.alloc(1_500_000, 'abcdefg\n') });
     const igzip = findCompressor('igzip');
     if (!igzip.version.startsWith('2.0.30,') || process.arch !== 'x64') return;
     assert.equal(
-      (await packerInto(memoryStore(), { compressor: igzip })(HELLO, { location: big })).value.digest,
+      (await packerInto(memoryStore(), { compressor: igzip })(HELLO, { source: localSource(big) })).value.digest,
       'sha256:ecaf43f7899c9e00d357df1081718232dd6a9d93eb7a03e1c4ffa0e3b6edbd07',
     );
   });
@@ -156,7 +168,7 @@ describe('a packed store path', () => {
     utimesSync(join(other, 'b'), 1_000_000, 1_000_000);
     chmodSync(join(other, 'z'), 0o6755);
     chmodSync(join(other, 'b'), 0o600);
-    const pack = (location: string) => packerInto(memoryStore())(HELLO, { location });
+    const pack = (location: string) => packerInto(memoryStore())(HELLO, { source: localSource(location) });
     assert.deepEqual((await pack(other)).value, (await pack(one)).value);
   });
 
@@ -167,7 +179,7 @@ describe('a packed store path', () => {
       ['file', 'file'],
       ['link', 'symlink'],
     ] as const) {
-      const { value } = await packerInto(store)(closurePath(name), { location: join(root, name) });
+      const { value } = await packerInto(store)(closurePath(name), { source: localSource(join(root, name)) });
       const last = listBlob(await blob(store, value.digest)).at(-1);
       assert.deepEqual([last?.name, last?.type], [closurePath(name).path.slice(1), type]);
     }
@@ -178,8 +190,8 @@ describe('a packer', () => {
   it('packs a path once per store, whoever asks', async () => {
     const store = memoryStore();
     const threads = counting();
-    const first = await packerInto(store, { threads })(HELLO, { location });
-    const again = await packerInto(store, { threads })(HELLO, { location: '/nowhere' });
+    const first = await packerInto(store, { threads })(HELLO, { source });
+    const again = await packerInto(store, { threads })(HELLO, { source: localSource('/nowhere') });
     assert.deepEqual(again, { ...first, made: false });
     assert.equal(threads.used, 1);
   });
@@ -187,7 +199,7 @@ describe('a packer', () => {
   it('packs once for all who want a path at the same time', async () => {
     const threads = counting(() => sleep(20));
     const pack = packerInto(memoryStore(), { threads });
-    const all = await Promise.all(Array.from({ length: 5 }, () => pack(HELLO, { location })));
+    const all = await Promise.all(Array.from({ length: 5 }, () => pack(HELLO, { source })));
     assert.equal(threads.used, 1);
     assert.equal(new Set(all.map(({ value }) => value)).size, 1);
   });
@@ -195,11 +207,11 @@ describe('a packer', () => {
   it('keeps apart other compressors, paths and contents', async () => {
     const store = memoryStore();
     const zlib = zlibCompressor();
-    await packerInto(store, { compressor: zlib })(HELLO, { location });
-    await packerInto(store, { compressor: { ...zlib, version: 'next' } })(HELLO, { location });
-    await packerInto(store, { compressor: { ...zlib, level: 5 } })(HELLO, { location });
-    await packerInto(store, { compressor: zlib })({ ...HELLO, narHash: 'sha256-other' }, { location });
-    await packerInto(store, { compressor: zlib })(closurePath('other'), { location });
+    await packerInto(store, { compressor: zlib })(HELLO, { source });
+    await packerInto(store, { compressor: { ...zlib, version: 'next' } })(HELLO, { source });
+    await packerInto(store, { compressor: { ...zlib, level: 5 } })(HELLO, { source });
+    await packerInto(store, { compressor: zlib })({ ...HELLO, narHash: 'sha256-other' }, { source });
+    await packerInto(store, { compressor: zlib })(closurePath('other'), { source });
     assert.equal((await names(store, 'contents')).length, 5);
   });
 
@@ -216,43 +228,43 @@ describe('a packer', () => {
     );
     const used = () => counts.map((one) => one.used).reduce((sum, one) => sum + one);
     const large = { ...HELLO, narSizeBytes: 8_000_000 };
-    const results = await Promise.all(packers.map((pack) => pack(large, { location })));
+    const results = await Promise.all(packers.map((pack) => pack(large, { source })));
     assert.equal(used(), 1);
     assert.deepEqual(results.map(({ made }) => made).sort(), [false, true]);
     assert.deepEqual(results[0]?.value, results[1]?.value);
     assert.deepEqual(await Array.fromAsync(store.list('locks')), []);
-    await Promise.all(packers.map((pack) => pack(closurePath('small', 7_999_999), { location })));
+    await Promise.all(packers.map((pack) => pack(closurePath('small', 7_999_999), { source })));
     assert.equal(used(), 3);
   });
 
   it('packs again when the blob is gone', async () => {
     const store = memoryStore();
-    const first = await packerInto(store)(HELLO, { location });
+    const first = await packerInto(store)(HELLO, { source });
     await store.delete(blobKey(first.value.digest));
-    const again = await packerInto(store)(HELLO, { location });
+    const again = await packerInto(store)(HELLO, { source });
     assert.deepEqual(again, { ...first, made: true });
     assert.ok(await store.stat(blobKey(first.value.digest)));
   });
 
   it('replaces a record whose blob is gone and cannot be made again', async () => {
     const store = memoryStore();
-    const first = await packerInto(store)(HELLO, { location });
+    const first = await packerInto(store)(HELLO, { source });
     await store.delete(blobKey(first.value.digest));
     const changed = write(join(folder, 'changed'), { other: 'content' });
-    const again = await packerInto(store)(HELLO, { location: changed });
+    const again = await packerInto(store)(HELLO, { source: localSource(changed) });
     assert.notEqual(again.value.digest, first.value.digest);
-    assert.deepEqual((await packerInto(store)(HELLO, { location: '/nowhere' })).value, again.value);
+    assert.deepEqual((await packerInto(store)(HELLO, { source: localSource('/nowhere') })).value, again.value);
   });
 
   it('replaces a record that is broken', async () => {
     const store = memoryStore();
-    const first = await packerInto(store)(HELLO, { location });
+    const first = await packerInto(store)(HELLO, { source });
     const [key = ''] = await names(store, 'contents');
     const record = objectKey('contents', key.slice('contents/'.length));
     const stored = await store.readRecord(record);
     assert.ok(stored && (await store.replaceRecord(record, Buffer.from('{"format":0}'), stored.generation)));
-    assert.deepEqual((await packerInto(store)(HELLO, { location })).value, first.value);
-    assert.deepEqual((await packerInto(store)(HELLO, { location: '/nowhere' })).made, false);
+    assert.deepEqual((await packerInto(store)(HELLO, { source })).value, first.value);
+    assert.deepEqual((await packerInto(store)(HELLO, { source: localSource('/nowhere') })).made, false);
   });
 
   it("goes on with the winner's record when another process was faster", async () => {
@@ -260,9 +272,9 @@ describe('a packer', () => {
     const other = write(join(folder, 'winner'), { winner: 'content' });
     let winner: string | undefined;
     const slow = counting(async () => {
-      winner = (await packerInto(store)(HELLO, { location: other })).value.digest;
+      winner = (await packerInto(store)(HELLO, { source: localSource(other) })).value.digest;
     });
-    const { value } = await packerInto(store, { threads: slow })(HELLO, { location });
+    const { value } = await packerInto(store, { threads: slow })(HELLO, { source });
     assert.equal(value.digest, winner);
   });
 
@@ -274,7 +286,7 @@ describe('a packer', () => {
       reached.resolve(undefined);
       return sleep(10_000, undefined, { signal });
     });
-    const packing = packerInto(store, { threads: waiting })(HELLO, { location, signal: stop.signal });
+    const packing = packerInto(store, { threads: waiting })(HELLO, { source, signal: stop.signal });
     await reached.promise;
     assert.equal(store.stagedCount, 1);
     stop.abort(new Error('the client left'));
@@ -303,7 +315,7 @@ describe('a packer', () => {
       },
     };
     await assert.rejects(
-      packerInto(store, { threads })(HELLO, { location: changing }),
+      packerInto(store, { threads })(HELLO, { source: localSource(changing) }),
       (error) => error instanceof StorePathError && /file changed while it was read/.test(error.message),
     );
     assert.equal(store.stagedCount, 0);
@@ -315,22 +327,21 @@ describe('memberTar', () => {
   it('notices files that grew, shrank or are as long as a chunk', async () => {
     for (const size of [0, 1, 100, 256 * 1024 - 512, 256 * 1024, 256 * 1024 + 1, 1_000_000]) {
       const place = write(join(folder, `size-${size}`), { file: Buffer.alloc(size, 'x') });
-      const tree = await readTree(place);
-      const length = [...memberTar('x', place, tree)].reduce((sum, chunk) => sum + chunk.length, 0);
+      const source = localSource(place, await readTree(localSource(place)));
+      const { length } = Buffer.concat(await tarChunks('x', source));
       assert.equal(length, 1024 + Math.ceil(size / 512) * 512);
       for (const now of [size + 1, size - 1].filter((one) => one >= 0)) {
         writeFileSync(join(place, 'file'), Buffer.alloc(now, 'x'));
-        assert.throws(() => [...memberTar('x', place, tree)], StorePathError, `${size} to ${now}`);
+        await assert.rejects(tarChunks('x', source), StorePathError, `${size} to ${now}`);
       }
     }
   });
 
   it('refuses names that delete files when they are in a layer', async () => {
     const place = write(join(folder, 'whiteout'), { deep: { '.wh.passwd': '' } });
-    const tree = await readTree(place);
-    assert.throws(() => [...memberTar('x', place, tree)], {
+    await assert.rejects(tarChunks('x', localSource(place)), {
       code: 'UNFIT_FOR_IMAGE',
-      message: /\.wh\.passwd cannot be in an image: .* Its package has to give it another name$/,
+      message: /^\/x\/deep\/\.wh\.passwd cannot be in an image: .* Its package has to give it another name$/,
     });
   });
 });

@@ -4,8 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { run } from '../../support/command.ts';
-import { memberTar } from '../../../functions/layer/threads/member-tar.ts';
-import { byteString, readTree, type Tree } from '../../../functions/layer/tree.ts';
+import { localSource, readTree } from '../../../functions/layer/source/source.ts';
+import type { Tree } from '../../../functions/layer/tree.ts';
+import { link, program, sha256, tarChunks, temporaryFolder, write } from '../fixture.ts';
+import { memoryReader } from '../source/memory-reader.ts';
 
 describe('the tar of a store path', () => {
   it('does not follow a link that has taken the place of a file', async () => {
@@ -15,15 +17,11 @@ describe('the tar of a store path', () => {
       await mkdir(path);
       await writeFile(secret, 'a secret');
       await writeFile(join(path, 'file'), 'harmless');
-      const location = byteString(path);
-      const tree = await readTree(location);
-      assert.match(
-        Buffer.concat([...memberTar('a', location, tree)].map((chunk) => Buffer.from(chunk))).toString(),
-        /harmless/,
-      );
+      const source = localSource(path, await readTree(localSource(path)));
+      assert.match(Buffer.concat(await tarChunks('a', source)).toString(), /harmless/);
       await rm(join(path, 'file'));
       await symlink(secret, join(path, 'file'));
-      assert.throws(() => [...memberTar('a', location, tree)], { code: 'ELOOP' });
+      await assert.rejects(tarChunks('a', source), { code: 'ELOOP' });
     } finally {
       await rm(folder, { recursive: true });
     }
@@ -38,8 +36,7 @@ describe('the tar of a store path', () => {
       const path = join(folder, 'path');
       await mkdir(path);
       for (const name of names) await writeFile(join(path, name), Buffer.alloc(chunkBytes - 3 * 512, name));
-      const location = byteString(path);
-      const chunks = Array.from(memberTar('p', location, await readTree(location)), (chunk) => Buffer.from(chunk));
+      const chunks = await tarChunks('p', localSource(path));
       assert.deepEqual(
         chunks.map(({ length }) => length),
         [chunkBytes, chunkBytes, chunkBytes - 512],
@@ -55,26 +52,25 @@ describe('the tar of a store path', () => {
     }
   });
 
-  it('may have folders in folders by the thousand', () => {
+  it('may have folders in folders by the thousand', async () => {
     const deepest: Tree = { entries: [['link', { target: 'end' }]] };
     let tree = deepest;
     for (let depth = 0; depth < 1900; depth++) tree = { entries: [['d', tree]] };
-    let bytes = 0;
-    for (const chunk of memberTar('p', '/nowhere', tree)) bytes += chunk.length;
+    const { length: bytes } = Buffer.concat(await tarChunks('p', localSource('/nowhere', tree)));
     // A header for each folder and the link, and an extended one where the path no longer fits into it.
     assert.ok(bytes > 1902 * 512 + 1700 * 1024, `${bytes} bytes`);
   });
 
-  it('has no path that is too long for where clients unpack it', () => {
+  it('has no path that is too long for where clients unpack it', async () => {
     let tree: Tree = { entries: [['link', { target: 'end' }]] };
     for (let depth = 0; depth < 1930; depth++) tree = { entries: [['d', tree]] };
-    assert.throws(() => [...memberTar('p', '/nowhere', tree)], {
+    await assert.rejects(tarChunks('p', localSource('/nowhere', tree)), {
       code: 'UNFIT_FOR_IMAGE',
-      message: /^\/nowhere\/d\/d.{150,300}d cannot be in an image: its path has more than 3839 bytes/,
+      message: /^\/p\/d\/d.{150,300}d cannot be in an image: its path has more than 3839 bytes/,
     });
   });
 
-  it('is refused for the first name that would delete files, before anything of its folder is packed', () => {
+  it('is refused for the first name that would delete files, before what has it is read', async () => {
     const file: Tree = { size: 1 };
     const tree: Tree = {
       entries: [
@@ -83,7 +79,25 @@ describe('the tar of a store path', () => {
         ['c', file],
       ],
     };
-    const tar = memberTar('p', '/nowhere', tree);
-    assert.throws(() => [...tar], { code: 'UNFIT_FOR_IMAGE', location: '/nowhere/.wh.a' });
+    await assert.rejects(tarChunks('p', localSource('/nowhere', tree)), {
+      code: 'UNFIT_FOR_IMAGE',
+      location: '/p/.wh.a',
+    });
+  });
+
+  it('does not depend on where it comes from, nor in which pieces', async () => {
+    const files = {
+      bin: { hello: program('#!/bin/sh\n'), link: link('hello') },
+      ['long'.repeat(60)]: { large: Buffer.alloc(600_001, 'large'), none: '' },
+      empty: {},
+    };
+    // Where they differ, what tells digests apart is a line; what tells megabytes apart takes all memory.
+    const digests = (chunks: readonly Buffer[]): string[] => chunks.map(sha256);
+    const chunks = digests(await tarChunks('p', localSource(write(join(temporaryFolder(), 'p'), files))));
+    assert.equal(chunks.length, 3);
+    for (const pieceBytes of [100, 512, 1_000_000]) {
+      const others = digests(await tarChunks('p', memoryReader(files, pieceBytes)));
+      assert.deepEqual(others, chunks, `pieces of ${pieceBytes}`);
+    }
   });
 });

@@ -9,8 +9,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import { CompressorError } from '../../../functions/layer/compressor-error.ts';
 import { HEAD, TAIL } from '../../../functions/layer/frame/frame.ts';
+import { localSource } from '../../../functions/layer/source/source.ts';
 import { layerThreads } from '../../../functions/layer/threads/threads.ts';
-import type { Packing } from '../../../functions/layer/thread-work.ts';
+import type { NamedSource, Packing } from '../../../functions/layer/thread-work.ts';
 import { StorePathMissingError, UnfitForImageError } from '../../../functions/layer/tree.ts';
 import { sha256, temporaryFolder, write } from '../fixture.ts';
 
@@ -18,6 +19,10 @@ const folder = temporaryFolder();
 const small = write(join(folder, 'small'), { file: 'text', other: 'x'.repeat(1000) });
 /** Several pieces long also when it is compressed. */
 const large = write(join(folder, 'large'), { file: noise(3_000_000), other: 'text' });
+
+function at(location: string): NamedSource {
+  return { name: 'x', source: localSource(location) };
+}
 
 function noise(length: number): Buffer {
   const bytes = Buffer.alloc(length);
@@ -47,7 +52,7 @@ for (const compressor of ['igzip', 'zlib'] as const) {
       const threads = layerThreads(compressor, 2);
       const blobs = await Promise.all(
         [large, small, large, small, small].map(async (location) => {
-          const packing = await threads.pack({ name: 'x', location });
+          const packing = await threads.pack(at(location));
           const blob = await read(packing);
           const tar = gunzipSync(blob);
           assert.deepEqual(packing.totals(), {
@@ -68,7 +73,7 @@ for (const compressor of ['igzip', 'zlib'] as const) {
       const threads = layerThreads(compressor, 1);
       const members: Buffer[] = [];
       for (const location of [small, large]) {
-        const packing = await threads.pack({ name: 'x', location });
+        const packing = await threads.pack(at(location));
         members.push((await read(packing)).subarray(HEAD.gzip.length, -TAIL.gzip.length));
       }
       const tar = Buffer.concat([HEAD.tar, ...members.map((member) => gunzipSync(member)), TAIL.tar]);
@@ -97,7 +102,7 @@ for (const compressor of ['igzip', 'zlib'] as const) {
         await inflation.end();
       }, CompressorError);
       await inflation.close();
-      assert.ok((await read(await threads.pack({ name: 'x', location: small }))).length > 0);
+      assert.ok((await read(await threads.pack(at(small)))).length > 0);
     });
   });
 }
@@ -105,7 +110,7 @@ for (const compressor of ['igzip', 'zlib'] as const) {
 describe('threads that make layers', () => {
   it('keep what errors are and say', async () => {
     const threads = layerThreads('igzip', 1);
-    const readAt = async (location: string) => read(await threads.pack({ name: 'x', location }));
+    const readAt = async (location: string) => read(await threads.pack(at(location)));
     await assert.rejects(
       readAt(join(folder, 'nowhere')),
       (error) => error instanceof StorePathMissingError && error.message === `${folder}/nowhere is not on this machine`,
@@ -113,22 +118,22 @@ describe('threads that make layers', () => {
     const whiteout = write(join(folder, 'whiteout'), { '.wh.file': '' });
     await assert.rejects(
       readAt(whiteout),
-      (error) => error instanceof UnfitForImageError && error.location === `${whiteout}/.wh.file`,
+      (error) => error instanceof UnfitForImageError && error.location === '/x/.wh.file',
     );
     await assert.rejects(readAt(join(small, 'file', 'below')), { code: 'ENOTDIR' });
   });
 
   it('are given back by what is closed before its end, or no longer wanted', async () => {
     const threads = layerThreads('igzip', 1);
-    const unread = await threads.pack({ name: 'x', location: large });
+    const unread = await threads.pack(at(large));
     await unread.close();
     assert.throws(() => unread.totals(), /was not read to its end/);
-    for await (const piece of await threads.pack({ name: 'x', location: large })) {
+    for await (const piece of await threads.pack(at(large))) {
       assert.ok(piece.length > 0);
       break; // and nobody closes it: the next waits.
     }
     const stop = new AbortController();
-    const waiting = threads.pack({ name: 'x', location: small }, { signal: stop.signal });
+    const waiting = threads.pack(at(small), { signal: stop.signal });
     setTimeout(() => {
       stop.abort(new Error('no longer wanted'));
     }, 10);
@@ -136,7 +141,7 @@ describe('threads that make layers', () => {
 
     const others = layerThreads('igzip', 1);
     const open = await others.inflate();
-    const next = others.pack({ name: 'x', location: small });
+    const next = others.pack(at(small));
     await sleep(10);
     await open.close();
     assert.ok((await read(await next)).length > 0);
@@ -144,20 +149,20 @@ describe('threads that make layers', () => {
 
   it('are given back whole by a group that is closed while it opens', { timeout: 20_000 }, async () => {
     const threads = layerThreads('igzip', 1);
-    const whole = await read(await threads.pack({ name: 'x', location: small }));
+    const whole = await read(await threads.pack(at(small)));
     for (let times = 0; times < 20; times++) {
       const group = await threads.packGroup();
-      const packing = group.pack([() => ({ name: 'x', location: small })], () => Promise.resolve());
+      const packing = group.pack([() => at(small)], () => Promise.resolve());
       const reading = assert.rejects(packing, /this is over|cancelled/);
       await Promise.all([group.close(), group.close(), reading]);
-      assert.ok((await read(await threads.pack({ name: 'x', location: small }))).equals(whole));
+      assert.ok((await read(await threads.pack(at(small)))).equals(whole));
     }
   });
 
   it('stop what they do when it is no longer wanted', async () => {
     const threads = layerThreads('igzip', 1);
     const stop = new AbortController();
-    const packing = await threads.pack({ name: 'x', location: large }, { signal: stop.signal });
+    const packing = await threads.pack(at(large), { signal: stop.signal });
     await assert.rejects(async () => {
       for await (const piece of packing) {
         assert.ok(piece.length > 0);
@@ -165,14 +170,14 @@ describe('threads that make layers', () => {
       }
     }, /no longer wanted/);
     await packing.close();
-    assert.ok((await read(await threads.pack({ name: 'x', location: small }))).length > 0);
+    assert.ok((await read(await threads.pack(at(small)))).length > 0);
   });
 
   it('warm up, and work as before', async () => {
     const threads = layerThreads('igzip', 2);
     await threads.warmUp();
     const [one, other] = await Promise.all(
-      [small, small].map(async (location) => read(await threads.pack({ name: 'x', location }))),
+      [small, small].map(async (location) => read(await threads.pack(at(location)))),
     );
     assert.ok(one?.equals(other ?? Buffer.of()));
   });
@@ -202,7 +207,7 @@ describe('threads that make layers', () => {
     const warm = threads.warmUp();
     while (!existsSync(warming)) await sleep(5);
     assert.equal(threads.isIdle(), false);
-    const blob = await read(await threads.pack({ name: 'x', location: small }));
+    const blob = await read(await threads.pack(at(small)));
     assert.equal(blob.length, HEAD.gzip.length + 7 + TAIL.gzip.length);
     await warm;
     assert.equal(threads.isIdle(), true);
@@ -254,7 +259,7 @@ describe('threads that make layers', () => {
     ['while they warm up', `void layerThreads('igzip', 2).warmUp();`],
     [
       'used',
-      `const packing = await layerThreads('igzip', 2).pack({ name: 'x', location: '${small}' });
+      `const packing = await layerThreads('igzip', 2).pack({ name: 'x', source: { kind: 'local', location: '${small}' } });
        for await (const piece of packing) if (piece.length === 0) throw new Error('empty');`,
     ],
     [
@@ -277,16 +282,16 @@ describe('threads that make layers', () => {
     writeFileSync(
       entry,
       `import { parentPort } from 'node:worker_threads';
-       parentPort.on('message', ({ location }) => {
-         if (location === 'die') throw new Error('no memory left');
+       parentPort.on('message', ({ source }) => {
+         if (source.location === 'die') throw new Error('no memory left');
          const totals = { sha256: '', uncompressedBytes: 0 };
          const member = { memberBytes: 0, memberTarBytes: 0 };
          parentPort.postMessage({ kind: 'piece', window: 0, bytes: 7, member, totals });
        });`,
     );
     const threads = layerThreads('igzip', 1, pathToFileURL(entry));
-    const dying = threads.pack({ name: 'x', location: 'die' });
-    const next = threads.pack({ name: 'x', location: 'live' });
+    const dying = threads.pack(at('die'));
+    const next = threads.pack(at('live'));
     await assert.rejects(
       dying.then((packing) => read(packing)),
       /the thread that makes layers has ended: no memory left/,
