@@ -8,6 +8,7 @@ import { answerBeforeFramework } from './http/before-framework.ts';
 import { answerBrokenRequests, limitConnections } from './http/connections.ts';
 import { earlyHandler } from './http/early-handler.ts';
 import type { Handler } from './http/handler.ts';
+import { collectAfterCrowds } from './http/memory-of-crowds.ts';
 import { endQuietConnections } from './http/quiet-connections.ts';
 import { firstAnswer, stopAtSignals, whenListening } from './http/server.ts';
 import { createLog } from './log.ts';
@@ -42,6 +43,7 @@ async function start(config: Config): Promise<Handler> {
     answerBeforeFramework(server, handle);
     answerBrokenRequests(server);
     endQuietConnections(server);
+    collectAfterCrowds(server);
     stopAtSignals(server, async () => (await composing.promise).stop(), log);
     void firstAnswer(server)
       .then(() => compose(port))

@@ -50,7 +50,7 @@ fi
 # 300 MB takes 100 MB of memory more. What lives is some 60 MB, and more where packages have very many files: the first
 # image need not grow the heap up to that, step by step, with a collection for each. What dies young gets all of its memory at
 # once, too. And V8 would compile what has run 400 times, on the cores that pack, just when one image calls it no more:
-# 2,000 (docs/adr/0014).
+# 2,000 (docs/adr/0014). What a crowd of clients took is given back by --expose-gc (docs/adr/0022).
 node_flags=$(cat nix/node-flags)
 # shellcheck disable=SC2086 # They are several.
 exec node $node_flags \

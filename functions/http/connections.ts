@@ -1,5 +1,6 @@
 import { type Server, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { SHORT_BYTES } from '../storage/read-pieces.ts';
 
 /** A request's line and headers, in bytes: a name of 255 characters, an access token of 2 kB and what proxies add. */
 const MAX_HEADER_BYTES = 16 * 1024;
@@ -10,9 +11,6 @@ const REQUEST_TIMEOUT_MS = 15_000;
 const LOOK_EVERY_MS = 1_000;
 /** Connections at once: beyond that they are closed. Cloud Run sends an instance 1,000 requests at once at the most. */
 const MAX_CONNECTIONS = 10_000;
-
-/** A response that has so much, in bytes, that the system does not take yet is given no more. */
-const UNSENT_BYTES = 8 * 1024;
 
 /** Bounds what a client can hold by being slow, or large, or many. To be called before the server listens. */
 export function limitConnections(server: Server): void {
@@ -25,7 +23,8 @@ export function limitConnections(server: Server): void {
     connectionsCheckingInterval: LOOK_EVERY_MS,
     maxHeaderSize: MAX_HEADER_BYTES,
     requireHostHeader: false,
-    highWaterMark: UNSENT_BYTES,
+    // A response that has so much that the system does not take yet is given no more: one piece of what is read for it.
+    highWaterMark: SHORT_BYTES,
   });
 }
 

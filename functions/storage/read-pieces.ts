@@ -9,8 +9,8 @@ export interface ReadPieces {
 
 /** Measured on ext4 and Node 24: reads of 512 KiB run at twice the speed of 64 KiB, larger ones no faster. */
 export const LONG_BYTES = 512 * 1024;
-/** What a reader that stands still holds. */
-const SHORT_BYTES = 8 * 1024;
+/** What a reader that stands still holds: as much as its connection is given at once (`http/connections.ts`). */
+export const SHORT_BYTES = 4 * 1024;
 /** Long pieces of all readers. They stay, to be used again: to touch new memory takes longer than to read into it. */
 const MAX_LONG = 32;
 /** Who takes a short piece within this time gets a long one, and keeps getting them while each is taken within this, in milliseconds. */
@@ -19,6 +19,7 @@ const LONG_TAKEN_MS = 100;
 
 /** From 32 MiB on, glibc gives freed memory back to the system at once, whatever was freed before (mallopt(3)). */
 const SLAB_BYTES = 32 * 1024 * 1024;
+const SLAB_PIECES = SLAB_BYTES / SHORT_BYTES;
 
 /** A piece of memory, and who it belongs to while nobody has it. */
 interface Piece {
@@ -38,22 +39,28 @@ function takeLong(): Piece | undefined {
   return piece;
 }
 
-/** Short pieces are cut from slabs, which go when all of theirs are back; one always stays. */
+/** The last slab stays when all of its pieces are back, unless so many of them were taken at once: those have touched its memory. */
+const KEPT_PIECES = (1024 * 1024) / SHORT_BYTES;
+
+/** Short pieces are cut from slabs, which go when all of theirs are back. */
 interface Slab {
   readonly free: Piece[];
+  /** The fewest that were free at once. */
+  fewest: number;
 }
 
 const slabs: Slab[] = [];
 
 function newSlab(): Slab {
   const memory = new ArrayBuffer(SLAB_BYTES);
-  const slab: Slab = { free: [] };
+  const slab: Slab = { free: [], fewest: SLAB_PIECES };
   for (let offset = SLAB_BYTES - SHORT_BYTES; offset >= 0; offset -= SHORT_BYTES) {
     const piece: Piece = {
       bytes: Buffer.from(memory, offset, SHORT_BYTES),
       give() {
         slab.free.push(piece);
-        if (slab.free.length < SLAB_BYTES / SHORT_BYTES || slabs.length === 1) return;
+        const isTouched = SLAB_PIECES - slab.fewest > KEPT_PIECES;
+        if (slab.free.length < SLAB_PIECES || (slabs.length === 1 && !isTouched)) return;
         slabs.splice(slabs.indexOf(slab), 1);
         // Given back now, and not when garbage is collected: in an idle process that is never.
         memory.transfer(0);
@@ -67,7 +74,9 @@ function newSlab(): Slab {
 
 function takeShort(): Piece {
   const slab = slabs.find(({ free }) => free.length > 0) ?? newSlab();
-  return slab.free.pop() as Piece;
+  const piece = slab.free.pop() as Piece;
+  slab.fewest = Math.min(slab.fewest, slab.free.length);
+  return piece;
 }
 
 /** For one of many readers, of whom some are slow and some stand still: long pieces are for who takes them quickly. */

@@ -13,6 +13,7 @@ import { wholePulls } from './pulls.ts';
 import { base, redirect, warmManifest } from './requests.ts';
 import { proving } from './proving.ts';
 import { search } from './search.ts';
+import { stalledReaders } from './stalled-readers.ts';
 import { start } from './start.ts';
 import { stolenSince } from './stolen.ts';
 import { upload } from './upload.ts';
@@ -32,6 +33,7 @@ const all = [
   upload,
   neighbours,
   crowd,
+  stalledReaders,
   proving,
   search,
 ];
@@ -112,8 +114,9 @@ if (!figures.every(isReached)) process.exitCode = 1;
 function show(figure: Measured): void {
   const { name, unit, values, floor, peakMemoryBytes, stolen } = figure;
   const bound = boundOf(figure);
-  const best = unit === 's' ? Math.min(...values) : Math.max(...values);
-  const text = (value: number) => (unit === 's' ? `${value.toFixed(3)} s` : `${Math.round(value)}/s`);
+  const best = unit !== 'requests/s' ? Math.min(...values) : Math.max(...values);
+  const text = (value: number) =>
+    unit === 's' ? `${value.toFixed(3)} s` : `${Math.round(value)}${unit === 'MB' ? ' MB' : '/s'}`;
   const measured = median(values);
   const least = floor && median(floor.values);
   row(

@@ -1,7 +1,7 @@
 /** One thing that was measured several times, beside the least (or the most) that is possible on this machine. */
 export interface Figure {
   readonly name: string;
-  readonly unit: 'requests/s' | 's';
+  readonly unit: 'requests/s' | 's' | 'MB';
   readonly values: readonly number[];
   /** Measured in the same run. */
   readonly floor?: { readonly what: string; readonly values: readonly number[] };
@@ -41,15 +41,15 @@ export function median(values: readonly number[]): number {
 export function isReached(figure: Figure): boolean {
   const bound = boundOf(figure);
   if (bound === undefined) return true;
-  return figure.unit === 's' ? Math.min(...figure.values) <= bound : Math.max(...figure.values) >= bound;
+  return figure.unit !== 'requests/s' ? Math.min(...figure.values) <= bound : Math.max(...figure.values) >= bound;
 }
 
-/** What a time may be at most, or a rate at least; undefined where there is no bound. */
+/** What a time or memory may be at most, or a rate at least; undefined where there is no bound. */
 export function boundOf({ unit, atMost, atMostOfFloor, atLeast, atLeastOfFloor, floor }: Figure): number | undefined {
-  const [bound, ofFloor] = unit === 's' ? [atMost, atMostOfFloor] : [atLeast, atLeastOfFloor];
+  const [bound, ofFloor] = unit !== 'requests/s' ? [atMost, atMostOfFloor] : [atLeast, atLeastOfFloor];
   const relative = floor === undefined || ofFloor === undefined ? undefined : ofFloor * median(floor.values);
   if (bound === undefined || relative === undefined) return bound ?? relative;
-  return unit === 's' ? Math.min(bound, relative) : Math.max(bound, relative);
+  return unit !== 'requests/s' ? Math.min(bound, relative) : Math.max(bound, relative);
 }
 
 /** Times what `work` takes, in seconds. */
