@@ -8,7 +8,7 @@ const QUIET_MS = 1_000;
 
 /**
  * Has V8 collect, and give memory back, when a crowd of connections has left. It collects when something needs memory, and an
- * idle process needs none: it would keep what served thousands of readers for as long as it lives (docs/adr/0022).
+ * idle process needs none: it would keep what served thousands of readers for as long as it lives (docs/adr/0023).
  *
  * @param collect of a test; V8's when absent
  */

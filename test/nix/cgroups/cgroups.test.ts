@@ -42,7 +42,20 @@ async function within(limit: number, work: () => Promise<void>): Promise<void> {
     await work();
   } finally {
     await writeFile(join(pids?.path ?? '', 'cgroup.procs'), String(process.pid));
-    await rmdir(own);
+    await removeGroup(own);
+  }
+}
+
+/** A process that was killed is in its group until the kernel has ended it. */
+async function removeGroup(folder: string): Promise<void> {
+  for (let tries = 0; ; tries++) {
+    try {
+      await rmdir(folder);
+      return;
+    } catch (error) {
+      if (tries === 200 || (error as NodeJS.ErrnoException).code !== 'EBUSY') throw error;
+      await sleep(50);
+    }
   }
 }
 
