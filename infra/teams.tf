@@ -68,15 +68,15 @@ variable "teams" {
 
   validation {
     condition     = alltrue([for team in values(var.teams) : team.channel == null || team.repository == null])
-    error_message = "A team has a channel or a repository, not both, as channel = \"nixos-25.11\"."
+    error_message = "A team has a channel or a repository, not both, as channel = \"nixos-26.05\"."
   }
 
   validation {
     condition = alltrue([
       for team in values(var.teams) :
-      can(regex("^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$", coalesce(team.channel, "nixos-25.11")))
+      can(regex("^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$", coalesce(team.channel, "nixos-26.05")))
     ])
-    error_message = "A team's channel must be the name of a channel or a commit, as channel = \"nixos-25.11\"."
+    error_message = "A team's channel must be the name of a channel or a commit, as channel = \"nixos-26.05\"."
   }
 
   validation {

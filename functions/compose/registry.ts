@@ -11,6 +11,7 @@ import { admitBy, packagePolicy } from '../builder/package-policy.ts';
 import { packageIndexes } from '../builder/package-index.ts';
 import { packageFinder } from '../builder/packages/packages.ts';
 import { pins } from '../builder/pins.ts';
+import { packageSource } from './package-source.ts';
 import { composePages } from './pages.ts';
 import { composeCgroups } from './cgroups.ts';
 import { composeStorage } from './store.ts';
@@ -23,11 +24,9 @@ import { layerPlanner } from '../layer/plan/plan.ts';
 import { readPopularity } from '../layer/popularity.ts';
 import type { Log } from '../log.ts';
 import { expressionsDigest } from '../nix/expressions.ts';
-import { folderSource } from '../nix/folder-source.ts';
-import { channelSource, gitSource } from '../nix/git/git.ts';
 import { nixAhead } from '../nix/ahead/ahead.ts';
 import { openStoreRoom } from '../nix/room/room.ts';
-import { LATEST, type PackageSource } from '../nix/source.ts';
+import { LATEST } from '../nix/source.ts';
 import { readiness } from '../registry/readiness.ts';
 import { registry } from '../registry/registry.ts';
 import { pulledTags } from '../registry/tags.ts';
@@ -41,19 +40,6 @@ const HOUR_MS = 60 * MINUTE_MS;
 const WARM_UP_AFTER_MS = 300;
 /** From there, and what is loaded then, to an evaluation for the first image. */
 const PREPARE_AFTER_MS = 1_000;
-
-function packageSource({ packages, nix }: Config): PackageSource | Promise<PackageSource> {
-  switch (packages.kind) {
-    case 'channel':
-      return channelSource(packages.channel, { ...nix, commits: packages.commits });
-    case 'git':
-      return gitSource(packages.url, { ...nix, commits: packages.commits });
-    case 'folder':
-      return folderSource(packages.path);
-    default:
-      throw new RangeError(`no such package source: ${String(packages satisfies never)}`);
-  }
-}
 
 /** The registry, ready to answer. */
 export interface ComposedRegistry {
@@ -81,7 +67,7 @@ export async function composeRegistry(
   const { store, signer } = await composeStorage(config.storage, log);
   const popularity = popularityUrl === undefined ? undefined : await readPopularity(popularityUrl);
   const planner = layerPlanner({ maxLayers, popularity });
-  const source = await packageSource(config);
+  const source = await packageSource(config, log);
   const [expressions, latest] = await Promise.all([
     expressionsDigest(config.nix.expressions),
     // A folder is hashed now, so that no pull waits for that.

@@ -9,12 +9,12 @@ export type PackageSettings =
   | { readonly kind: 'git'; readonly url: string; readonly commits: AllowedCommits }
   | { readonly kind: 'folder'; readonly path: string };
 
-/** The channel of nixpkgs that is used when nothing else is configured. */
-const DEFAULT_CHANNEL = 'nixos-25.11';
+/** The channel of nixpkgs that is used when nothing else is configured: the newest release, until the end of 2026. */
+const DEFAULT_CHANNEL = 'nixos-26.05';
 
 export const packageVariables = z.object({
   NIXERY_CHANNEL: z.optional(
-    matching(/^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/, 'must be the name of a channel, such as nixos-25.11, or a commit'),
+    matching(/^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/, 'must be the name of a channel, such as nixos-26.05, or a commit'),
   ),
   NIXERY_PKGS_REPO: z.optional(
     z

@@ -56,7 +56,7 @@ run "a_channel_beside_a_repository" {
   command = plan
   variables {
     teams = {
-      payments = { region = "europe-west1", channel = "nixos-25.11", repository = "https://git.example.com/p.git" }
+      payments = { region = "europe-west1", channel = "nixos-26.05", repository = "https://git.example.com/p.git" }
     }
   }
   expect_failures = [var.teams]

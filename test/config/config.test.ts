@@ -20,7 +20,7 @@ describe('the configuration', () => {
     const config = parse({ HOME: '/home/u' });
     assert.equal(config.port, 8080);
     assert.deepEqual(config.storage, { backend: 'filesystem', path: `${process.cwd()}/.data/store` });
-    assert.deepEqual(config.packages, { kind: 'channel', channel: 'nixos-25.11', commits: 'reachable' });
+    assert.deepEqual(config.packages, { kind: 'channel', channel: 'nixos-26.05', commits: 'reachable' });
     assert.equal(config.nix.expressions, '/program/nix');
     assert.equal(config.nix.timeoutMs, 600_000);
     assert.equal(config.nix.cacheFolder, '/home/u/.cache/nixery-run');
