@@ -3,7 +3,7 @@ const { readdirSync } = require('node:fs');
 const row = (names) => names.trim().split(/\s+/);
 
 // The rooms of functions/ stand in one row; imports go only to the right.
-const rooms = row('watch web http answers access upkeep registry builder layer nix storage oci work');
+const rooms = row('watch web http answers access upkeep registry builder layer nix storage oci concurrency');
 // So do, in a room that has rooms within, those and its own files. Who enters a room within does so by the file of its name.
 const within = {
   web: row(`

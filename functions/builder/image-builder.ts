@@ -5,7 +5,7 @@ import type { Digest } from '../oci/digest.ts';
 import type { BlobStore, IoOptions } from '../storage/blob-store.ts';
 import type { KnownBlobs } from '../storage/known-blobs.ts';
 import type { Leases } from '../storage/leases.ts';
-import { waitFor } from '../work/wait-for.ts';
+import { waitFor } from '../concurrency/wait-for.ts';
 import { type AskedBy, imageAttempts } from './attempts/attempts.ts';
 import type { Builds } from './builds/builds.ts';
 import { failures } from './failures.ts';

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 import { z } from 'zod';
-import { sharedWork } from '../work/shared-work.ts';
+import { sharedWork } from '../concurrency/shared-work.ts';
 import { COMMIT, type PackageSource, SourceError } from '../nix/source.ts';
 import { type BlobStore, type IoOptions, StorageError } from '../storage/blob-store.ts';
 import { objectKey } from '../storage/object-key.ts';

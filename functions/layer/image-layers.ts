@@ -6,7 +6,7 @@ import type { BlobStore } from '../storage/blob-store.ts';
 import type { KnownBlobs } from '../storage/known-blobs.ts';
 import type { Leases } from '../storage/leases.ts';
 import type { ObjectKey } from '../storage/object-key.ts';
-import { unlessAborted } from '../work/unless-aborted.ts';
+import { unlessAborted } from '../concurrency/unless-aborted.ts';
 import { type Compressor, formatOf } from './compressor.ts';
 import { BlobGoneError, createJoiner, type JoinedLayer, type Layer } from './join.ts';
 import {
@@ -22,7 +22,7 @@ import { type LayerPlanner, layerPlanner } from './plan/plan.ts';
 import type { RecordedBlob } from '../storage/recorded-blob.ts';
 import { publishRootLayer } from './root-layer.ts';
 import type { RootDirectory } from './root-node.ts';
-import { together } from '../work/together.ts';
+import { together } from '../concurrency/together.ts';
 
 /** A layer as a manifest and an image config name it. */
 export interface ImageLayer {

@@ -16,7 +16,7 @@ import { type LayerThreads, sharedLayerThreads } from './threads/threads.ts';
 import { isAlone, memberTarBytesOf, type PackedAlone, type PackedPath } from './packed-path.ts';
 import { publishBlob, type PublishedBlob } from '../storage/publish-blob.ts';
 import { findOrMake, type RecordedBlob, type RecordedBlobAt } from '../storage/recorded-blob.ts';
-import { sharedWork } from '../work/shared-work.ts';
+import { sharedWork } from '../concurrency/shared-work.ts';
 
 /** Version of the record below and of how members are joined. */
 const FORMAT = 1;

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { LRUCache } from 'lru-cache';
-import { sharedWork } from '../work/shared-work.ts';
+import { sharedWork } from '../concurrency/shared-work.ts';
 import { type Digest, openDigest } from '../oci/digest.ts';
 import type { BlobStore, Generation, ObjectStat, ReadOptions } from '../storage/blob-store.ts';
 import { condemnBlob } from '../storage/condemn-blob.ts';

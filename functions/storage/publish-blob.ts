@@ -1,7 +1,7 @@
 import { type Digest, openDigest } from '../oci/digest.ts';
 import type { BlobStore, IoOptions } from './blob-store.ts';
 import { blobKey } from './known-blobs.ts';
-import { ended, written } from '../work/feed.ts';
+import { ended, written } from '../concurrency/feed.ts';
 
 export interface PublishedBlob {
   readonly digest: Digest;

@@ -3,7 +3,7 @@ import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { LRUCache } from 'lru-cache';
-import { written } from '../work/feed.ts';
+import { written } from '../concurrency/feed.ts';
 import { cutIntoFrames, ZSTD_MAGIC } from './zstd-frames.ts';
 import { type Digest, openDigest } from '../oci/digest.ts';
 import type { BlobStore, Generation, IoOptions } from '../storage/blob-store.ts';

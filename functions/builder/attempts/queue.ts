@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import type { ImageOutcome } from '../outcome.ts';
 import { type BuildBudget, busy, spent, type SpentBudget } from '../try-later.ts';
-import { waitFor } from '../../work/wait-for.ts';
+import { waitFor } from '../../concurrency/wait-for.ts';
 
 /** Does work when its turn has come: as much at once as the queue allows. */
 export type InTurn = <T>(work: () => Promise<T>) => Promise<T>;

@@ -1,6 +1,6 @@
 import type { Transform } from 'node:stream';
 import type { Chunks } from '../compressor.ts';
-import { feed } from '../../work/feed.ts';
+import { feed } from '../../concurrency/feed.ts';
 
 /**
  * What a stream makes of `input`. The next chunk is asked for when the stream has let go of the one before.

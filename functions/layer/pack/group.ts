@@ -13,7 +13,7 @@ import {
 } from '../packed-path.ts';
 import { openBlob, type OpenBlob } from '../../storage/publish-blob.ts';
 import { findWhole, type RecordedBlob, type RecordedBlobAt, settleMade } from '../../storage/recorded-blob.ts';
-import type { SharedWork } from '../../work/shared-work.ts';
+import type { SharedWork } from '../../concurrency/shared-work.ts';
 
 /** Store paths that were packed together, and the layer that they make in this order. */
 export interface PackedGroup {

@@ -1,13 +1,13 @@
 import type { ClosurePath, StorePath } from '../../nix/store-path.ts';
-import { unlessAborted } from '../../work/unless-aborted.ts';
+import { unlessAborted } from '../../concurrency/unless-aborted.ts';
 import { bytesInFlight, MAX_BYTES_IN_FLIGHT } from './bytes-in-flight.ts';
 import type { JoinedLayer } from '../join.ts';
 import { createPacker } from './packer.ts';
 import type { PackedPath, PathToPack, StorePathSources } from '../packed-path.ts';
 import type { LayerPlanner } from '../plan/plan.ts';
 import type { RecordedBlob } from '../../storage/recorded-blob.ts';
-import { together } from '../../work/together.ts';
-import { weightedLimit } from '../../work/weighted-limit.ts';
+import { together } from '../../concurrency/together.ts';
+import { weightedLimit } from '../../concurrency/weighted-limit.ts';
 
 /** What a layer is made of; the layer itself where it was made on the way. */
 export interface PackedMembersAndLayer {

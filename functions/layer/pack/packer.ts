@@ -8,7 +8,7 @@ import { namedSource, type PackedPath, packedPathAt, type PathToPack, publishPac
 import type { StorePathSource } from '../source/source.ts';
 import type { NamedSource } from '../thread-work.ts';
 import { findOrMake, type RecordedBlob, type RecordedBlobAt } from '../../storage/recorded-blob.ts';
-import { sharedWork } from '../../work/shared-work.ts';
+import { sharedWork } from '../../concurrency/shared-work.ts';
 
 export interface PackOptions {
   /** Where its bytes come from, when not from this machine's store. */

@@ -1,5 +1,5 @@
 import pLimit from 'p-limit';
-import { unlessAborted } from '../../work/unless-aborted.ts';
+import { unlessAborted } from '../../concurrency/unless-aborted.ts';
 
 /** Asks one thing, together with all who ask before the batch begins. */
 export type Batched<T> = (asked: string, signal?: AbortSignal) => Promise<T>;

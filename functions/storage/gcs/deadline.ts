@@ -1,5 +1,5 @@
 import type { IoOptions } from '../blob-store.ts';
-import { unlessAborted } from '../../work/unless-aborted.ts';
+import { unlessAborted } from '../../concurrency/unless-aborted.ts';
 
 /** A bucket has not answered for as long as it is waited for. */
 export class BucketSilentError extends Error {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { weightedLimit } from '../../functions/work/weighted-limit.ts';
+import { weightedLimit } from '../../functions/concurrency/weighted-limit.ts';
 
 /** Work that ends when it is told to. */
 function held() {

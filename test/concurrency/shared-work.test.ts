@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { sharedWork } from '../../functions/work/shared-work.ts';
+import { sharedWork } from '../../functions/concurrency/shared-work.ts';
 
 describe('sharedWork', () => {
   it('runs once for all who ask at the same time, and again for who asks later', async () => {
