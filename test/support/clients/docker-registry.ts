@@ -11,9 +11,10 @@ export interface DockerRegistry extends AsyncDisposable {
   readonly engine: DockerEngine;
 }
 
-export async function startDockerRegistry(): Promise<DockerRegistry> {
+/** @param env what is configured beside the packages and the store */
+export async function startDockerRegistry(env: Readonly<Record<string, string>> = {}): Promise<DockerRegistry> {
   const scratch = await mkdtemp(join(tmpdir(), 'nixery-docker-'));
-  const registry = await startRegistry({ NIXERY_PKGS_PATH: debianPackages, STORAGE_PATH: scratch });
+  const registry = await startRegistry({ NIXERY_PKGS_PATH: debianPackages, STORAGE_PATH: scratch, ...env });
   const engine = await startDockerEngine();
   return {
     ...{ registry, engine },
