@@ -11,6 +11,7 @@ import { admitBy, packagePolicy } from '../builder/package-policy.ts';
 import { packageIndexes } from '../builder/package-index.ts';
 import { packageFinder } from '../builder/packages/packages.ts';
 import { pins } from '../builder/pins.ts';
+import { revisionTimes } from '../builder/revisions/revisions.ts';
 import { packageSource } from './package-source.ts';
 import { composePages } from './pages.ts';
 import { composeCgroups } from './cgroups.ts';
@@ -100,7 +101,10 @@ export async function composeRegistry(
   const threads = sharedLayerThreads(compressor.name);
   const idle = idleWork();
   const maker = idle.endedBy(
-    imageMaker({ store: patient, known, compressor, threads, packages, leases: held, policy, planner }),
+    imageMaker({
+      ...{ store: patient, known, compressor, threads, packages, leases: held, policy, planner },
+      times: revisionTimes(patient),
+    }),
   );
   const { pinForMs, maxQueue, maxBuilds = availableParallelism() } = config.builder;
   const limits = { timeoutMs, maxBuilds, maxQueue, pinForMs };

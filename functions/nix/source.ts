@@ -39,6 +39,12 @@ export interface PackageSource {
   pin(reference: string, options?: { signal?: AbortSignal | undefined }): Promise<Pin>;
   /** As `pin`, where that takes no time: undefined when it would. */
   peek?(reference: string): Pin | undefined;
+  /**
+   * When a revision was made, in seconds since 1970: the date of a commit. Absent where revisions have no dates, as folders'.
+   *
+   * @throws SourceError when the source does not answer, or has the revision no more
+   */
+  madeAt?(revision: string, options?: { signal?: AbortSignal | undefined }): Promise<number>;
   /** The package set at a revision that {@link pin} gave. */
   at(revision: string): NixSource;
   /**

@@ -11,6 +11,7 @@ export const AREAS = [
   'packages',
   'images',
   'pins',
+  'commits',
   'failures',
   'tags',
   'locks',

@@ -47,6 +47,43 @@ describe('a registry of a git repository', () => {
     );
   });
 
+  it('dates images by their commits, so that they are the same wherever they are made', async () => {
+    const { root, repository, commits, env } = await setUp();
+    const [first = '', second = ''] = commits;
+    const dateOf = (commit: string) => Number(repository.git('log', '-1', '--format=%ct', commit));
+    const third = repository.git('commit-tree', `${second}^{tree}`, '-p', second, '-m', 'another date');
+    repository.git('tag', 'dated', third);
+    const digests: string[][] = [];
+    for (const store of ['one', 'two']) {
+      await using registry = await startRegistry({ ...env, STORAGE_PATH: join(root, store) });
+      const pulled = [];
+      for (const reference of [first, 'trunk', 'dated']) {
+        const { status, headers, body } = await request(
+          registry.origin,
+          'GET',
+          `/v2/greet/manifests/${reference}?hop=9`,
+        );
+        assert.equal(status, 200, body.toString());
+        pulled.push(headers['docker-content-digest'] ?? '');
+        const { config } = JSON.parse(body.toString()) as { config: { digest: string } };
+        const blob = await request(registry.origin, 'GET', `/v2/greet/blobs/${config.digest}`);
+        const said = JSON.parse(blob.body.toString()) as {
+          created: string;
+          history: { created: string }[];
+          config: { Labels: Record<string, string> };
+        };
+        const { Labels: labels } = said.config;
+        const commit = labels['org.opencontainers.image.revision'] ?? '';
+        assert.equal(said.created, new Date(dateOf(commit) * 1000).toISOString().replace('.000Z', 'Z'));
+        assert.equal(labels['org.opencontainers.image.created'], said.created);
+        assert.deepEqual([...new Set(said.history.map(({ created }) => created))], [said.created]);
+      }
+      digests.push(pulled);
+    }
+    assert.deepEqual(digests[0], digests[1]);
+    assert.equal(new Set(digests[0]).size, 3);
+  });
+
   it('answers 429 to who asks for too much that is not there, and all the rest meanwhile', async () => {
     const { commits, env } = await setUp();
     await using registry = await startRegistry({ ...env, NIXERY_MAX_UNKNOWN_REFERENCES: '2' });

@@ -63,6 +63,27 @@ describe('an image config', () => {
     );
   });
 
+  it('is dated by what is in it, where that has a date', () => {
+    const dated = serialiseImageConfig({ ...config, madeAtS: 1_782_000_061 }).toString();
+    assert.equal(
+      dated,
+      '{"created":"2026-06-21T00:01:01Z","architecture":"amd64","os":"linux",' +
+        '"config":{"Env":["PATH=/bin","SSL_CERT_FILE=/etc/ssl/certs/ca-bundle.crt"],"Cmd":["bash"],"WorkingDir":"/",' +
+        '"Labels":{"org.opencontainers.image.created":"2026-06-21T00:01:01Z",' +
+        '"org.opencontainers.image.revision":"0123","org.opencontainers.image.source":"x"}},' +
+        `"rootfs":{"type":"layers","diff_ids":["${b}","${c}"]},` +
+        '"history":[{"created":"2026-06-21T00:01:01Z","created_by":"nixery-run"},' +
+        '{"created":"2026-06-21T00:01:01Z","created_by":"nixery-run"}]}',
+    );
+    const createdOf = (madeAtS: number) =>
+      (JSON.parse(serialiseImageConfig({ ...config, madeAtS }).toString()) as { created: string }).created;
+    assert.equal(createdOf(0), '1970-01-01T00:00:00Z');
+    assert.equal(createdOf(253_402_300_799), '9999-12-31T23:59:59Z');
+    // Git knows dates that RFC 3339 does not.
+    for (const strange of [-1, 253_402_300_800, Number.NaN, Infinity])
+      assert.equal(createdOf(strange), '1970-01-01T00:00:01Z');
+  });
+
   it('does not depend on the order of the labels', () => {
     const labels = Object.fromEntries(Object.entries(config.labels).reverse());
     assert.ok(serialiseImageConfig({ ...config, labels }).equals(serialiseImageConfig(config)));

@@ -15,11 +15,14 @@ interface ImageIdentity {
   readonly rootLayer: number;
   readonly plan: Readonly<Record<string, string | number>>;
   readonly compressor: Readonly<Record<string, string | number>>;
+  /** Whether it is dated by its revision. */
+  readonly isDated: boolean;
 }
 
 /** The key hash of an image: equal keys have equal bytes. */
-function imageKey({ system, packages, rootLayer, plan, compressor }: ImageIdentity): string {
-  return keyHash({ format: FORMAT, system, packages, rootLayer, plan, compressor });
+function imageKey({ system, packages, rootLayer, plan, compressor, isDated }: ImageIdentity): string {
+  const dated = isDated ? { created: 'revision' } : {};
+  return keyHash({ format: FORMAT, system, packages, rootLayer, plan, compressor, ...dated });
 }
 
 /** Keys of images in memory. */

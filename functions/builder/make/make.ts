@@ -25,6 +25,7 @@ import { nameWithoutVersion, type PackagePolicy } from '../package-policy.ts';
 import type { KnownPackage } from '../package-record.ts';
 import type { PackageQuery } from '../package-query.ts';
 import type { PackageFinder } from '../packages/packages.ts';
+import type { RevisionTimes } from '../revisions/revisions.ts';
 import type { FindCall } from '../package-query.ts';
 import type { ReadTrees } from '../package-query.ts';
 import { imagePublisher } from './publish.ts';
@@ -71,6 +72,7 @@ export function imageMaker(into: {
   /** What may be had. */
   readonly policy?: PackagePolicy | undefined;
   readonly planner?: LayerPlanner | undefined;
+  readonly times: RevisionTimes;
 }): ImageMaker {
   const { store, known, compressor, threads, packages: finder, policy, planner = layerPlanner() } = into;
   const layerMaker = createLayerMaker({ ...into, planner });
@@ -88,6 +90,7 @@ export function imageMaker(into: {
     rootLayer: ROOT_LAYER_VERSION,
     plan: planner.identity,
     compressor: compressorIdentity(compressor),
+    isDated: order.source.madeAt !== undefined,
   }));
 
   /** Layers from what the store has packed; what it has not is packed, and for that built where it is not on this machine. */
@@ -129,6 +132,9 @@ export function imageMaker(into: {
   ): ReturnType<ImageMaker['make']> {
     const denied = await denialOf(order.request, finder.keysOf({ ...queryOf(order), always: [] }), call);
     if (denied !== undefined) return denied;
+    const dating = into.times.of(order.source, order.revision, call);
+    // Whatever ends this sooner says why.
+    dating.catch(() => undefined);
     let ahead: PackedAhead | undefined;
     const whenClosure: FindCall['whenClosure'] = async (closure, trees) => {
       await call.room?.hold(closure.map(({ path }) => path));
@@ -158,6 +164,7 @@ export function imageMaker(into: {
         ...{ ...made, ...order, key: keyOf(order), command, environment: environmentOf(root()) },
         packages: found.packages.map(({ key }) => key),
         asked: subjectsOf(order.request, found.packages),
+        madeAtS: await dating,
       },
       call,
     );

@@ -30,6 +30,8 @@ export interface UnpublishedImage {
   /** Keys of the packages' records. */
   readonly packages: readonly string[];
   readonly asked: NonNullable<ImageRecord['asked']>;
+  /** Of the revision; see `RevisionTimes`. */
+  readonly madeAtS: number | undefined;
 }
 
 /** Publishes images: config and manifest, then the two records. Resolves to the record that stands. */
@@ -51,13 +53,14 @@ export function imagePublisher(
   }
 
   return async (
-    { key, request, source, revision, layers, sources, command, environment, packages, asked },
+    { key, request, source, revision, layers, sources, command, environment, packages, asked, madeAtS },
     { signal },
   ) => {
     const config = serialiseImageConfig({
       architecture: architectureOf(request.system),
       diffIds: layers.map(({ diffId }) => diffId),
       env: environment,
+      madeAtS,
       ...(command && { cmd: command }),
       labels: {
         'org.opencontainers.image.title': request.attributes.join('/'),

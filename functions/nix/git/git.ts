@@ -2,7 +2,7 @@ import type { GitOptions } from './run-git.ts';
 import type { HistoryScope } from './history.ts';
 import { gitEnvironment, gitLogin } from './login.ts';
 import { type GitRemote, gitRemote } from './remote.ts';
-import { COMMIT, LATEST, type PackageSource, type Pin, SHORT_COMMIT } from '../source.ts';
+import { COMMIT, LATEST, type PackageSource, type Pin, SHORT_COMMIT, SourceError } from '../source.ts';
 
 /** How commits may be asked for: those that a branch or a tag leads to, or any that the remote hands out. */
 export type AllowedCommits = 'reachable' | 'any';
@@ -42,6 +42,7 @@ export function gitSource(address: string, options: SourceOptions): PackageSourc
       const found = await findCommit(remote, reference, { commits, tips: new Set(names.values()), signal });
       return found.kind === 'unknown' ? { ...found, message: `${url} has no branch, tag or ${found.message}` } : found;
     },
+    madeAt: (revision, { signal } = {}) => dateOf(remote, url, revision, signal),
     at: (revision) => ({ kind: 'git', url, revision }),
     confirm: () => Promise.resolve(),
   };
@@ -95,6 +96,7 @@ export function channelSource(
         SHORT_COMMIT.test(wanted) || COMMIT.test(wanted) ? `; looked for in ${where} since ${scope.since}` : '';
       return { kind: 'unknown', message: `nixpkgs has no channel or ${found.message}${bounds}` };
     },
+    madeAt: (revision, { signal } = {}) => dateOf(remote, login.url, revision, signal),
     at: (revision) => ({ kind: 'tarball', url: location.archiveUrl(revision) }),
     confirm: () => Promise.resolve(),
   };
@@ -129,19 +131,28 @@ async function findCommit(
     // Where a name leads to itself, no history is asked.
     if (tips.has(reference)) return { kind: 'pinned', revision: reference };
     if (commits === 'any') {
-      return (await remote.handsOut(reference, signal))
-        ? { kind: 'pinned', revision: reference }
-        : { kind: 'unknown', message: `commit ${shown}` };
+      return (await remote.handedOut(reference, signal)) === undefined
+        ? { kind: 'unknown', message: `commit ${shown}` }
+        : { kind: 'pinned', revision: reference };
     }
     const meant = await remote.meant(reference, signal);
-    if (meant.includes(reference)) return { kind: 'pinned', revision: reference };
+    if (meant.some(({ commit }) => commit === reference)) return { kind: 'pinned', revision: reference };
     return { kind: 'unknown', message: `commit ${shown} that a branch or a tag leads to (${ANY})` };
   }
   if (!SHORT_COMMIT.test(reference)) return { kind: 'unknown', message: `commit ${shown}` };
   const [only, ...others] = await remote.meant(reference, signal);
   if (only === undefined) return { kind: 'unknown', message: `commit ${shown} that a branch or a tag leads to` };
   if (others.length > 0) return { kind: 'unknown', message: `single commit ${shown}: ${others.length + 1} begin so` };
-  return { kind: 'pinned', revision: only };
+  return { kind: 'pinned', revision: only.commit };
+}
+
+/** The date of a commit. A remote that hands out none by itself has it in its history. */
+async function dateOf(remote: GitRemote, url: string, commit: string, signal?: AbortSignal): Promise<number> {
+  const handedOut = await remote.handedOut(commit, signal);
+  if (handedOut !== undefined) return handedOut;
+  const found = (await remote.meant(commit, signal)).find((one) => one.commit === commit);
+  if (found === undefined) throw new SourceError(`the package source ${url} has commit ${commit} no more`);
+  return found.madeAtS;
 }
 
 /** A URL that leads to another machine, without a user; undefined for a folder of this one. */

@@ -16,7 +16,7 @@ const HISTORY_TIMEOUT_MS = 15 * 60_000;
 
 /**
  * Brings the commits up to date, without trees and files, and prints for each that was asked which commits it may mean: those
- * whose names begin so, and which a reference leads to. What is broken here is fetched anew.
+ * whose names begin so, and which a reference leads to, each with its date. What is broken here is fetched anew.
  *
  * Between two fetches git does not know that what is missing here can be fetched: it would look for it at the remote, so that
  * what was asked changes what is here, and for what is broken it starts itself again and again, without an end (git 2.39).
@@ -32,7 +32,7 @@ answer() {
     for object in $(git rev-parse --disambiguate="$asked"); do
       if [ "$(git cat-file -t "$object")" = commit ]; then
         found=$(git for-each-ref --count=1 --contains="$object")
-        [ -z "$found" ] || echo "$asked $object"
+        [ -z "$found" ] || echo "$asked $object $(git log -1 --format=%ct "$object")"
       fi
     done
   done
@@ -49,6 +49,12 @@ start
 answer "$@"
 `;
 
+/** A commit, and when it was made: in seconds since 1970. */
+export interface DatedCommit {
+  readonly commit: string;
+  readonly madeAtS: number;
+}
+
 /**
  * The commits that a full or abbreviated commit means within a history, of which a repository without files is kept.
  *
@@ -57,7 +63,7 @@ answer "$@"
 export function gitHistory(
   git: GitCommand,
   { url, cacheFolder, scope }: { readonly url: string; readonly cacheFolder: string; readonly scope: HistoryScope },
-): Batched<readonly string[]> {
+): Batched<readonly DatedCommit[]> {
   const { references, since = '' } = scope;
   const folder = join(cacheFolder, 'commits', keyHash({ url, references, since }).slice(0, 16));
   const refspecs = references.map((reference) => `+refs/${reference}:refs/${reference}`).join(' ');
@@ -67,10 +73,11 @@ export function gitHistory(
   return batched(async (asked, signal) => {
     const args = ['-ec', HISTORY, 'sh', folder, since, refspecs, left, ...asked];
     const printed = await git('sh', args, { timeoutMs: HISTORY_TIMEOUT_MS, signal });
-    const meant = new Map<string, string[]>();
+    const meant = new Map<string, DatedCommit[]>();
     for (const line of new Set(printed.split('\n'))) {
-      const [one, commit] = line.split(' ');
-      if (one !== undefined && commit !== undefined) meant.set(one, [...(meant.get(one) ?? []), commit]);
+      const [one, commit, time] = line.split(' ');
+      if (one === undefined || commit === undefined) continue;
+      meant.set(one, [...(meant.get(one) ?? []), { commit, madeAtS: Number(time) }]);
     }
     return (one) => meant.get(one) ?? [];
   });

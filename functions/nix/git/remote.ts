@@ -1,6 +1,6 @@
 import { batched } from './batches.ts';
 import { gitCommand, type GitOptions } from './run-git.ts';
-import { gitHistory, type HistoryScope } from './history.ts';
+import { type DatedCommit, gitHistory, type HistoryScope } from './history.ts';
 import type { GitLogin } from './login.ts';
 import { gitOffer } from './offer.ts';
 
@@ -12,9 +12,9 @@ export interface GitRemote {
   /** Its commits by the names of its branches and tags, as `refs/heads/main`, and `HEAD`; tags lead to their commit. */
   names(of: 'HEAD' | 'branches and tags', signal?: AbortSignal): Promise<ReadonlyMap<string, string>>;
   /** The commits that a full or abbreviated commit may mean, of those that count. */
-  meant(commit: string, signal?: AbortSignal): Promise<readonly string[]>;
-  /** Is there such a commit at all? `commit` has 40 digits. */
-  handsOut(commit: string, signal?: AbortSignal): Promise<boolean>;
+  meant(commit: string, signal?: AbortSignal): Promise<readonly DatedCommit[]>;
+  /** Is there such a commit at all? `commit` has 40 digits. When it was made, in seconds since 1970, where there is. */
+  handedOut(commit: string, signal?: AbortSignal): Promise<number | undefined>;
 }
 
 /** How long a remote may take to tell its references. */
@@ -38,8 +38,8 @@ export function gitRemote(login: GitLogin, scope: HistoryScope, options: GitOpti
     return (kind) => listed.get(kind) ?? new Map<string, string>();
   });
   const meant = gitHistory(git, { url, cacheFolder, scope });
-  const handsOut = gitOffer(git, { url, cacheFolder });
-  return { names: list, meant, handsOut };
+  const handedOut = gitOffer(git, { url, cacheFolder });
+  return { names: list, meant, handedOut };
 }
 
 /** A peeled tag stands behind the tag itself, as refs/tags/v1^{}. */

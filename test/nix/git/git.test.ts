@@ -99,6 +99,29 @@ describe('commits of a git repository', () => {
     }
   });
 
+  it('have their dates, also where the remote hands out none by themselves', async () => {
+    const { root, repository, commits, proposed, cacheFolder, source } = await setUp();
+    const asked = source();
+    const madeAt = async (commit: string) => asked.madeAt?.(commit);
+    const all = [...commits, proposed];
+    assert.deepEqual(
+      await Promise.all(all.map((commit) => madeAt(commit))),
+      all.map((commit) => Number(repository.git('log', '-1', '--format=%ct', commit))),
+    );
+    await assert.rejects(madeAt('f'.repeat(40)), SourceError);
+    // The version of the protocol before refuses what no branch or tag is at.
+    const script = '#!/bin/sh\nPATH=${PATH#*:} exec git -c protocol.version=0 "$@"\n';
+    await mkdir(join(root, 'old'));
+    await writeFile(join(root, 'old', 'git'), script);
+    await chmod(join(root, 'old', 'git'), 0o755);
+    const environment = { ...nix.environment, PATH: `${join(root, 'old')}:${process.env['PATH'] ?? ''}` };
+    const old = gitSource(repository.url, { environment, cacheFolder: `${cacheFolder}-old` });
+    const [, second = ''] = commits;
+    assert.equal(await old.madeAt?.(second), Number(repository.git('log', '-1', '--format=%ct', second)));
+    await rename(repository.folder, join(root, 'away'));
+    await assert.rejects(madeAt(second), SourceError);
+  });
+
   it('are found after a fetch was killed', async () => {
     const { commits, cacheFolder, source } = await setUp();
     const [first = '', second = '', third = ''] = commits;
