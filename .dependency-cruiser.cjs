@@ -11,7 +11,7 @@ const within = {
     page-world retry-after
   `),
   builder: row(`
-    image-builder package-index idle attempts pins make packages images revisions failures builds try-later outcome image-root
+    platforms image-builder package-index idle attempts pins make packages images revisions failures builds try-later outcome image-root
     image-request image build-record package-search package-record package-query package-policy
   `),
   layer: row(`

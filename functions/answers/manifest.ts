@@ -20,7 +20,8 @@ export function manifestAnswer(outcome: ManifestOutcome, ifNoneMatch: string | u
       // RFC 9111 made the header obsolete and gave nothing else for it; clients print or ignore it.
       const warning = outcome.stale && { Warning: `299 - "${headerText(outcome.stale)}"` };
       const etag = `"${digest}"`;
-      const headers = { ...VERSION_HEADER, 'Docker-Content-Digest': digest, ETag: etag, ...warning };
+      const vary = outcome.varies && { Vary: 'Accept' };
+      const headers = { ...VERSION_HEADER, 'Docker-Content-Digest': digest, ETag: etag, ...vary, ...warning };
       if (matches(ifNoneMatch, etag)) return { status: 304, headers, body: Buffer.alloc(0) };
       return { status: 200, headers: { ...headers, 'Content-Type': mediaType }, body: bytes };
     }

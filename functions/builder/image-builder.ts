@@ -15,14 +15,14 @@ import { type FoundImage, madeImages } from './images/images.ts';
 import type { ImageMaker } from './make/make.ts';
 import type { ImageOutcome, ImageUnavailable, PackagesDenied } from './outcome.ts';
 import type { PackagePolicy } from './package-policy.ts';
-import { type LookUpBudget, type PinOptions, pins, type Pins } from './pins.ts';
+import { type LookUpBudget, type Pinned, type PinOptions, pins, type Pins } from './pins.ts';
 
 /** Images from names: found where they are, made where they are not, once, whoever asks for them and wherever. */
 export interface ImageBuilder {
   /** The image that a request means at a reference. A build goes on when its callers leave. */
   build(request: ImageRequest, reference: string, options?: BuildOptions): Promise<ImageOutcome>;
   /** The same if it is in this process's memory. */
-  peek(request: ImageRequest, reference: string): FoundImage | PackagesDenied | undefined;
+  peek(request: ImageRequest, reference: string, pin?: Pinned): FoundImage | PackagesDenied | undefined;
   /** What is known of the image that a request means at a reference. Nothing is built. */
   look(request: ImageRequest, reference: string, options?: PinOptions): Promise<LookedUpImage>;
   /** An image that was made before; undefined when no image has this digest. */
@@ -46,6 +46,8 @@ export interface BuildOptions extends IoOptions, AskedBy {
   readonly holdMs?: number | undefined;
   /** Asked before a reference is looked up that nobody pulled before. Without limit when absent. */
   readonly lookUps?: LookUpBudget | undefined;
+  /** What the reference means, where that was looked up already. */
+  readonly pin?: Pinned | undefined;
 }
 
 /** An image that was looked for. */
@@ -114,7 +116,7 @@ export function imageBuilder(world: {
     options: BuildOptions,
     begun: { key?: string },
   ): Promise<ImageOutcome> {
-    const pin = await references.pin(reference, { lookUps: options.lookUps, signal: stopped.signal });
+    const pin = options.pin ?? (await references.pin(reference, { lookUps: options.lookUps, signal: stopped.signal }));
     if (pin.kind === 'unknown') return { kind: 'reference-unknown' as const, message: pin.message };
     if (pin.kind === 'busy') return pin;
     const order = { request, source, revision: pin.revision };
@@ -128,8 +130,7 @@ export function imageBuilder(world: {
   }
 
   return {
-    peek(request, reference) {
-      const pin = references.peek(reference);
+    peek(request, reference, pin = references.peek(reference)) {
       if (pin?.kind !== 'pinned') return undefined;
       const given = images.peek(maker.keyOf({ request, source, revision: pin.revision }));
       if (given === undefined) return undefined;

@@ -1,15 +1,29 @@
 import type { RepositoryName } from '../oci/reference.ts';
-import type { System } from '../oci/platform.ts';
+import { architectureOf, DEFAULT_SYSTEM, type System } from '../oci/platform.ts';
 
-/** What an image's name asks for. Two names that mean the same give the same request. */
+/** What an image is to be. */
 export interface ImageRequest {
   /** Attributes of the package set, without repetition, sorted. Case and dots are as in the name. */
   readonly attributes: readonly string[];
   readonly system: System;
 }
 
+/** Platforms, at least one. */
+export type Systems = readonly [System, ...System[]];
+
+/** What an image's name asks for: an image for each of the platforms. Two names that mean the same give the same request. */
+export interface NameRequest extends Pick<ImageRequest, 'attributes'> {
+  readonly systems: Systems;
+}
+
+/** The images that a name asks for. */
+export function requestsOf({ attributes, systems }: NameRequest): readonly [ImageRequest, ...ImageRequest[]] {
+  const [first, ...others] = systems;
+  return [{ attributes, system: first }, ...others.map((system) => ({ attributes, system }))];
+}
+
 export type ParsedImageName =
-  { readonly kind: 'request'; readonly request: ImageRequest } | { readonly kind: 'invalid'; readonly message: string };
+  { readonly kind: 'request'; readonly request: NameRequest } | { readonly kind: 'invalid'; readonly message: string };
 
 /** Components of one name at the most: an evaluation has to end, and nobody types more. */
 const MAX_COMPONENTS = 64;
@@ -30,8 +44,10 @@ const SETS: ReadonlyMap<string, readonly string[]> = new Map([
   ],
 ]);
 /** Names that choose the platform, wherever in the name they are. */
-const PLATFORMS: ReadonlyMap<string, System> = new Map([['arm64', 'aarch64-linux']]);
-export const DEFAULT_SYSTEM: System = 'x86_64-linux';
+const PLATFORMS: ReadonlyMap<string, System> = new Map([
+  ['amd64', 'x86_64-linux'],
+  ['arm64', 'aarch64-linux'],
+]);
 
 /** Whether a component stands for several packages or for a platform. */
 export function isPartialName(component: string): boolean {
@@ -40,12 +56,15 @@ export function isPartialName(component: string): boolean {
 
 /** A name that asks for just this. */
 export function nameOf({ attributes, system }: ImageRequest): string {
-  const platform = [...PLATFORMS].find(([, of]) => of === system)?.[0];
-  return [...(platform === undefined ? [] : [platform]), ...attributes].join('/').toLowerCase();
+  return [...(system === DEFAULT_SYSTEM ? [] : [architectureOf(system)]), ...attributes].join('/').toLowerCase();
 }
 
-/** Reads an image's name. Pure: whether the packages exist is found out later. */
-export function parseImageName(repository: RepositoryName): ParsedImageName {
+/**
+ * Reads an image's name. Pure: whether the packages exist is found out later.
+ *
+ * @param systems of a name that chooses no platform
+ */
+export function parseImageName(repository: RepositoryName, systems: Systems = [DEFAULT_SYSTEM]): ParsedImageName {
   const components = new Set(repository.split('/'));
   if (components.size > MAX_COMPONENTS) {
     return {
@@ -54,10 +73,10 @@ export function parseImageName(repository: RepositoryName): ParsedImageName {
     };
   }
   const attributes = new Set<string>();
-  let system = DEFAULT_SYSTEM;
+  const chosen: System[] = [];
   for (const component of components) {
     const platform = PLATFORMS.get(component);
-    if (platform !== undefined) system = platform;
+    if (platform !== undefined) chosen.push(platform);
     else for (const attribute of SETS.get(component) ?? [component]) attributes.add(attribute);
   }
   if (attributes.size === 0) {
@@ -66,5 +85,13 @@ export function parseImageName(repository: RepositoryName): ParsedImageName {
       message: `the name chooses a platform but no package: ${[...components].join('/')}/hello would be an image`,
     };
   }
-  return { kind: 'request', request: { attributes: [...attributes].sort(), system } };
+  const [system, another] = chosen;
+  if (another !== undefined) {
+    return {
+      kind: 'invalid',
+      message: 'the name chooses two platforms, and an image is of one: leave one of them out',
+    };
+  }
+  const request = { attributes: [...attributes].sort(), systems: system === undefined ? systems : ([system] as const) };
+  return { kind: 'request', request };
 }

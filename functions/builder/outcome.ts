@@ -9,6 +9,8 @@ export type ImageOutcome =
       readonly from: ImageOrigin;
       /** Why it may be out of date; absent otherwise. */
       readonly stale?: string;
+      /** Why it is not for each platform that a name without one stands for; absent otherwise. */
+      readonly without?: string;
     }
   /** It is being made, here or at another instance, and the caller waited as long as it wanted to: ask again. */
   | WatchedOutcome<{ readonly kind: 'in-progress' }>

@@ -9,9 +9,10 @@ const USAGE = `npm run purge -- [--dry-run] [--packed] NAME | REVISION | DIGEST
 Removes images, and what only they need, from the store that the service is configured with. Instances may serve
 meanwhile; what is pulled again is made again.
 
-  NAME        shell/git: the images made for this name, at all revisions
+  NAME        shell/git: the images made for this name, at all revisions and for each platform of NIXERY_PLATFORMS;
+              amd64/shell/git, arm64/shell/git: for one
   REVISION    40 hexadecimal digits: all images made of the package set at this revision
-  DIGEST      sha256:...: the image with this manifest
+  DIGEST      sha256:...: the image with this manifest, or the images that this index leads to
   --packed    also what the named packages were packed as, and so every image that holds them: after a bad build or
               a leaked secret. A name then also means the images that hold more than its packages
   --dry-run   print what would be removed and remove nothing
@@ -28,7 +29,7 @@ await runCommand(USAGE, async (config, argv) => {
   });
   const [text, ...others] = positionals;
   if (text === undefined || others.length > 0) throw new UsageError('name one image, revision or digest');
-  const selection = parseSelection(text);
+  const selection = parseSelection(text, config.builder.systems);
   if (selection.kind === 'invalid') throw new UsageError(selection.message);
 
   const store = await composeStore(config.storage);

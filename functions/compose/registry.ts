@@ -5,7 +5,8 @@ import type { Gate } from '../access/gate.ts';
 import { builds } from '../builder/builds/builds.ts';
 import { idleWork } from '../builder/idle/idle.ts';
 import { imageBuilder } from '../builder/image-builder.ts';
-import { DEFAULT_SYSTEM, SHELL } from '../builder/image-request.ts';
+import { SHELL } from '../builder/image-request.ts';
+import { platformImages } from '../builder/platforms/platforms.ts';
 import { ALWAYS, imageMaker } from '../builder/make/make.ts';
 import { admitBy, packagePolicy } from '../builder/package-policy.ts';
 import { packageIndexes } from '../builder/package-index.ts';
@@ -138,7 +139,9 @@ export async function composeRegistry(
     log,
   });
   const ready = readiness({ store, log });
-  const answers = registry({ store, known, images, tags: pulledTags(store), signer });
+  const { systems } = config.builder;
+  const named = platformImages({ store, images, pins: references, log });
+  const answers = registry({ store, known, images: named, systems, tags: pulledTags(store), signer });
   const unknown = budget({ size: config.builder.maxUnknownPerMinute, perMs: MINUTE_MS });
   const perHour = budget({ size: config.builder.maxBuildsPerHour, perMs: HOUR_MS });
   const handle = handler({
@@ -155,7 +158,7 @@ export async function composeRegistry(
     lookUps: unknown,
     pages: composePages(
       {
-        ...{ registry: answers, images, indexes, builds: watched, store, policy, budget: perHour },
+        ...{ registry: answers, images, systems, indexes, builds: watched, store, policy, budget: perHour },
         metrics: () => watch.metrics(),
       },
       config.pages.folder,
@@ -184,7 +187,7 @@ export async function composeRegistry(
       // is begun after that. Of a remote source nothing is fetched before somebody asks.
       await sleep(PREPARE_AFTER_MS, undefined, { ref: false });
       if (latest?.kind !== 'pinned' || ahead === undefined) return;
-      const shell = { source, revision: latest.revision, system: DEFAULT_SYSTEM, attributes: SHELL, always: ALWAYS };
+      const shell = { source, revision: latest.revision, system: systems[0], attributes: SHELL, always: ALWAYS };
       const { waiting, running } = watched.counts();
       if (waiting + running === 0) packages.prepare(shell);
       if (nix.importFromDerivation === 'allow') return;
@@ -197,7 +200,7 @@ export async function composeRegistry(
     },
     async stop() {
       ready.stop();
-      await Promise.all([images.stop(), indexes.stop(), threads.settled(), idle.end(), ahead?.stop()]);
+      await Promise.all([named.stop(), indexes.stop(), threads.settled(), idle.end(), ahead?.stop()]);
       await cgroups?.close();
       await watch.stop();
     },

@@ -1,8 +1,14 @@
 import { z } from 'zod/mini';
-import { oneOf, wholeNumber } from './variable.ts';
+import { DEFAULT_SYSTEM, type System } from '../oci/platform.ts';
+import { commaList, oneOf, wholeNumber } from './variable.ts';
+
+/** The platforms that `NIXERY_PLATFORMS` may list. */
+const PLATFORMS: Readonly<Record<string, System>> = { 'linux/amd64': 'x86_64-linux', 'linux/arm64': 'aarch64-linux' };
 
 /** How images are made. */
 export interface BuilderSettings {
+  /** The platforms of a name that chooses none, each once: of several, their index. */
+  readonly systems: readonly [System, ...System[]];
   readonly compression: 'igzip' | 'zlib' | 'zstd';
   /** Most layers of an image. */
   readonly maxLayers: number;
@@ -23,6 +29,7 @@ export interface BuilderSettings {
 }
 
 export const builderVariables = z.object({
+  NIXERY_PLATFORMS: commaList(/^linux\/(?:amd64|arm64)$/, 'must list platforms: linux/amd64, linux/arm64 or both'),
   NIXERY_COMPRESSION: z._default(oneOf(['igzip', 'zlib', 'zstd']), 'igzip'),
   // Docker's overlay driver takes 128 layers, of which it keeps some.
   NIXERY_LAYERS: z._default(wholeNumber(4, 100), 100),
@@ -39,7 +46,10 @@ export const builderVariables = z.object({
 });
 
 export function builderSettings(data: z.infer<typeof builderVariables>): BuilderSettings {
+  const listed = (data.NIXERY_PLATFORMS ?? []).map((platform) => PLATFORMS[platform] ?? DEFAULT_SYSTEM);
+  const [first = DEFAULT_SYSTEM, ...others] = new Set(listed);
   return {
+    systems: [first, ...others],
     compression: data.NIXERY_COMPRESSION,
     maxLayers: data.NIXERY_LAYERS,
     popularityUrl: data.NIX_POPULARITY_URL,

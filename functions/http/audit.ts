@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Logger } from 'pino';
+import { MediaType } from '../oci/media-type.ts';
 import type { ManifestOutcome } from '../registry/outcome.ts';
 import { type TraceContext, traceContextOf } from './trace-context.ts';
 
@@ -33,6 +34,8 @@ export function audit(log: Pick<Logger, 'info'>, project?: string): Audit {
           digest: outcome.image.digest,
           bytes: outcome.image.sizeBytes,
           cache: outcome.from,
+          ...(outcome.image.mediaType === MediaType.index && { index: true }),
+          without: outcome.without,
         }),
         durationMs: Math.round((performance.now() - startedMs) * 100) / 100,
         ...(context && traceFields(context, project)),

@@ -28,6 +28,7 @@ import { buildFailedHopAnswer, hopAnswer, isBuildFailure } from '../answers/pull
 import { refusedAnswer } from '../answers/refused-login.ts';
 import { bringsBody } from '../answers/request-body.ts';
 import { type Route, route } from './route.ts';
+import { takesIndex } from './takes-index.ts';
 import { traceContextOf } from './trace-context.ts';
 
 /** containerd and skopeo follow at most this many redirects of one request. */
@@ -98,6 +99,7 @@ export function handler(world: {
       budget,
       lookUps: world.lookUps?.of(from.user ?? from.address),
       asker,
+      takesIndex: takesIndex(request.headers.accept),
     };
     const resolving = registry.resolveManifest(repository, reference, options);
     return resolving instanceof Promise ? resolving.then(answer) : answer(resolving);

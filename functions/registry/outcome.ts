@@ -18,6 +18,10 @@ export type ManifestOutcome =
       readonly from: ImageOrigin;
       /** Why the tag may mean another image by now; absent otherwise. */
       readonly stale?: string;
+      /** Why it is not for each platform that its name stands for; absent otherwise. */
+      readonly without?: string;
+      /** Whether who asks in another way (Accept) gets something else for this. */
+      readonly varies?: boolean;
     }
   /** It is being made, and the caller's patience is over: ask again. */
   | WatchedOutcome<{ readonly kind: 'in-progress' }>

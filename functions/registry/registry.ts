@@ -1,6 +1,8 @@
-import { type ImageRequest, parseImageName } from '../builder/image-request.ts';
-import type { BuildOptions, ImageBuilder } from '../builder/image-builder.ts';
+import { type NameRequest, parseImageName, type Systems } from '../builder/image-request.ts';
+import type { BuildOptions } from '../builder/image-builder.ts';
+import type { NamedImages } from '../builder/platforms/platforms.ts';
 import { MediaType } from '../oci/media-type.ts';
+import { DEFAULT_SYSTEM } from '../oci/platform.ts';
 import { type Digest, parseDigest } from '../oci/digest.ts';
 import {
   MAX_REPOSITORY_CHARACTERS,
@@ -25,13 +27,18 @@ export interface Registry {
   resolveManifest(
     repository: string,
     reference: string,
-    options?: BuildOptions,
+    options?: PullOptions,
   ): ManifestOutcome | Promise<ManifestOutcome>;
   /** Where the store has addresses of its own, what is known is given at once, as above. */
   findBlob(repository: string, digest: string, options?: IoOptions): BlobOutcome | Promise<BlobOutcome>;
   /** @param page `n`: at most so many, all when absent; `last`: only those behind it, whether or not it exists */
   listTags(repository: string, page: { n?: number; last?: string }, options?: IoOptions): Promise<TagsOutcome>;
   listReferrers(repository: string, digest: string): ReferrersOutcome;
+}
+
+export interface PullOptions extends BuildOptions {
+  /** Whether who asks takes an image index: else a tag means the image of one platform. True when absent. */
+  readonly takesIndex?: boolean | undefined;
 }
 
 /** Where cosign and others look for signatures, attestations and SBOMs of a digest: never an image of ours. */
@@ -41,13 +48,15 @@ const NO_REFERRERS = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: M
 
 export function registry(world: {
   readonly store: BlobStore;
-  readonly images: ImageBuilder;
+  readonly images: NamedImages;
+  /** The platforms of a name that chooses none; see `parseImageName`. */
+  readonly systems?: Systems | undefined;
   readonly tags: PulledTags;
   readonly known: KnownBlobs;
   /** Where the store's own addresses come from, when it has some. */
   readonly signer?: UrlSigner | undefined;
 }): Registry {
-  const { store, images, tags, known, signer } = world;
+  const { store, images, systems, tags, known, signer } = world;
   const sent = sentBlobs(store);
 
   async function findByDigest(digest: Digest, options: IoOptions): Promise<ManifestOutcome> {
@@ -56,7 +65,7 @@ export function registry(world: {
     return { kind: 'manifest-unknown', message: `no image here has the digest ${digest}; pull its tag first` };
   }
 
-  async function build(repository: RepositoryName, request: ImageRequest, tag: Tag, options: BuildOptions) {
+  async function build(repository: RepositoryName, request: NameRequest, tag: Tag, options: BuildOptions) {
     const outcome = await images.build(request, tag, options);
     if (outcome.kind !== 'image') return outcome;
     await tags.add(repository, tag, { signal: options.signal }).catch((error: unknown) => {
@@ -95,7 +104,7 @@ export function registry(world: {
   }
 
   async function reportMissing(repository: RepositoryName, digest: Digest, options: IoOptions): Promise<void> {
-    const name = parseImageName(repository);
+    const name = parseImageName(repository, systems);
     if (name.kind === 'invalid') return;
     const { request } = name;
     await images.reportMissing(digest, { request, references: await tags.list(repository, options) }, options);
@@ -116,11 +125,16 @@ export function registry(world: {
       if (SIGNATURE_TAG.test(reference.tag)) {
         return { kind: 'manifest-unknown', message: 'there are no signatures and attestations here' };
       }
-      const name = parseImageName(repository);
+      const name = parseImageName(repository, systems);
       if (name.kind === 'invalid') return { kind: 'name-invalid', message: name.message };
-      const known = tags.isAdded(repository, reference.tag) ? images.peek(name.request, reference.tag) : undefined;
-      if (known !== undefined) return known.kind === 'image' ? { ...known, kind: 'manifest' } : known;
-      return build(repository, name.request, reference.tag, options);
+      const { takesIndex = true, ...how } = options;
+      const request = takesIndex ? name.request : forOnePlatform(name.request);
+      const varies = name.request.systems.length > 1;
+      const known = tags.isAdded(repository, reference.tag) ? images.peek(request, reference.tag) : undefined;
+      if (known !== undefined) return known.kind === 'image' ? { ...known, kind: 'manifest', varies } : known;
+      return build(repository, request, reference.tag, how).then((outcome) =>
+        outcome.kind === 'manifest' ? { ...outcome, varies } : outcome,
+      );
     },
 
     findBlob(repositoryText, digestText, options = {}) {
@@ -150,6 +164,11 @@ export function registry(world: {
       return { kind: 'referrers', index: NO_REFERRERS };
     },
   };
+}
+
+/** Of a name for several platforms, the one that most machines are. */
+function forOnePlatform({ attributes, systems }: NameRequest): NameRequest {
+  return { attributes, systems: [systems.includes(DEFAULT_SYSTEM) ? DEFAULT_SYSTEM : systems[0]] };
 }
 
 /** distribution-spec 1.1, "Content Discovery": `last` is exclusive, and `n=0` gives nothing and no next page. */

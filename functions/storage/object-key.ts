@@ -10,6 +10,7 @@ export const AREAS = [
   'joins',
   'packages',
   'images',
+  'platforms',
   'pins',
   'commits',
   'failures',

@@ -9,6 +9,7 @@ import { describeImage, nameOf } from './describe-image.ts';
 import { eachOf } from './each-of.ts';
 import { blobNamedBy, recordsNaming } from './naming-records.ts';
 import { isSelected, type Selection } from './selection.ts';
+import { indexesOf, withManifests } from './stored-indexes.ts';
 import { eachImage, keptBy, neededBy, type StoredImage } from './stored-images.ts';
 
 export interface PurgeOptions extends IoOptions {
@@ -48,10 +49,11 @@ const ORDER: readonly Area[] = ['joins', 'contents', 'packages', 'layers'];
  */
 export async function purge(
   store: BlobStore,
-  selection: Exclude<Selection, { kind: 'invalid' }>,
+  selected: Exclude<Selection, { kind: 'invalid' }>,
   { packed = false, dryRun = false, removed, signal }: PurgeOptions = {},
 ): Promise<PurgeOutcome> {
   const options = { signal };
+  const selection = await withManifests(store, selected, options);
   const targets = new Map<ObjectKey, StoredImage>();
   const namedBy = new Map<string, ImageRecord>();
   await eachImage(
@@ -94,6 +96,9 @@ export async function purge(
     });
 
   await remove(targets.keys());
+  const indexes = await indexesOf(store, new Set([...targets.values()].map(({ record }) => record.digest)), options);
+  for (const key of indexes) about.set(key, 'an index that leads to it');
+  await remove(indexes);
   // Others are looked at only now: one that was made since the first look keeps what it needs.
   const only = new Set([...targets.values()].flatMap(({ record }) => [...neededBy(record)]));
   const others: Others = { served: new Set(), copiedFrom: new Set() };

@@ -3,6 +3,7 @@ import { buildRecordSchema, recentBuildsSchema } from '../builder/build-record.t
 import { failureSchema } from '../builder/failures.ts';
 import { type ImageRecord, imageRecordSchema } from '../builder/image.ts';
 import { leaseSchema } from '../storage/leases.ts';
+import { type PlatformsRecord, platformsSchema } from '../builder/platforms/platforms.ts';
 import { type AttributeRecord, packageRecordSchema } from '../builder/package-record.ts';
 import { packageIndexSchema } from '../builder/package-index.ts';
 import { pinSchema } from '../builder/pins.ts';
@@ -19,6 +20,7 @@ import { blobInspector } from './blob-facts.ts';
 import { type ExpectedBlob, wrongWithBlob } from './check-blob.ts';
 import { wrongWithImage } from './check-image.ts';
 import { eachOf } from './each-of.ts';
+import { wrongWithIndex } from './stored-indexes.ts';
 
 export interface VerifyOptions extends IoOptions {
   /** Reads every blob, and computes its digest and its diffID. */
@@ -139,6 +141,12 @@ export async function verify(
     meaning: 'a pull of this image fails; the pull after that makes it again',
     blobsOf: (record) => [record.digest, ...record.blobs],
     wrong: (key, record) => wrongWithImage(store, blobs, key, record, options),
+  });
+  await check<PlatformsRecord>({
+    ...unnamed('a pull of this index by its digest fails; a pull by its tag makes it again'),
+    area: 'platforms',
+    schema: platformsSchema,
+    wrong: (key, record) => wrongWithIndex(store, key, record, options),
   });
   await check<AttributeRecord>({
     ...unnamed('the package is looked up again by Nix'),

@@ -1,6 +1,7 @@
 import type { Budget } from '../access/budget.ts';
 import type { Builds } from '../builder/builds/builds.ts';
 import type { ImageBuilder } from '../builder/image-builder.ts';
+import type { Systems } from '../builder/image-request.ts';
 import type { PackageIndexes } from '../builder/package-index.ts';
 import type { PackagePolicy } from '../builder/package-policy.ts';
 import type { Answer } from '../answers/answer.ts';
@@ -12,6 +13,8 @@ import type { BlobStore } from '../storage/blob-store.ts';
 export interface PageWorld {
   readonly registry: Registry;
   readonly images: ImageBuilder;
+  /** The platforms of a name that chooses none; see `parseImageName`. */
+  readonly systems?: Systems | undefined;
   readonly indexes: PackageIndexes;
   readonly builds: Builds;
   readonly store: BlobStore;

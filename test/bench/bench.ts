@@ -7,6 +7,7 @@ import { composed, coldInstance } from './composed.ts';
 import { boundOf, type Figure, isReached, median, type Setting } from './figure.ts';
 import { crowd } from './crowd.ts';
 import { firstManifests } from './first-manifest.ts';
+import { indexes } from './indexes.ts';
 import { neighbours } from './neighbours.ts';
 import { packing } from './packing.ts';
 import { wholePulls } from './pulls.ts';
@@ -27,6 +28,7 @@ const all = [
   redirect,
   packing,
   ...firstManifests,
+  indexes,
   composed,
   coldInstance,
   ...wholePulls,

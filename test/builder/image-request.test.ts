@@ -15,7 +15,7 @@ describe('the name of an image', () => {
     for (const name of ['git/htop', 'htop/git', 'git/htop/git']) {
       assert.deepEqual(parse(name), {
         kind: 'request',
-        request: { attributes: ['git', 'htop'], system: 'x86_64-linux' },
+        request: { attributes: ['git', 'htop'], systems: ['x86_64-linux'] },
       });
     }
   });
@@ -37,7 +37,7 @@ describe('the name of an image', () => {
   it('stands for sets of packages wherever the set is', () => {
     const shell = ['bashInteractive', 'coreutils', 'git', 'moreutils', 'nano'];
     for (const name of ['shell/git', 'git/shell']) {
-      assert.deepEqual(parse(name), { kind: 'request', request: { attributes: shell, system: 'x86_64-linux' } });
+      assert.deepEqual(parse(name), { kind: 'request', request: { attributes: shell, systems: ['x86_64-linux'] } });
     }
     const builder = parse('builder');
     assert.ok(builder.kind === 'request');
@@ -47,12 +47,38 @@ describe('the name of an image', () => {
 
   it('chooses the platform wherever arm64 is', () => {
     for (const name of ['arm64/hello', 'hello/arm64']) {
-      assert.deepEqual(parse(name), { kind: 'request', request: { attributes: ['hello'], system: 'aarch64-linux' } });
+      assert.deepEqual(parse(name), {
+        kind: 'request',
+        request: { attributes: ['hello'], systems: ['aarch64-linux'] },
+      });
     }
   });
 
+  it('is for all platforms that are configured where it chooses none', () => {
+    const repository = (name: string) => {
+      const parsed = parseRepositoryName(name);
+      assert.ok(parsed !== undefined);
+      return parsed;
+    };
+    const systems = ['x86_64-linux', 'aarch64-linux'] as const;
+    assert.deepEqual(parseImageName(repository('hello'), systems), {
+      kind: 'request',
+      request: { attributes: ['hello'], systems },
+    });
+    for (const [name, system] of [
+      ['amd64/hello', 'x86_64-linux'],
+      ['hello/arm64', 'aarch64-linux'],
+    ] as const) {
+      assert.deepEqual(parseImageName(repository(name), systems), {
+        kind: 'request',
+        request: { attributes: ['hello'], systems: [system] },
+      });
+    }
+    assert.equal(parse('amd64/hello/arm64').kind, 'invalid');
+  });
+
   it('is invalid when it asks for a platform and no package', () => {
-    assert.equal(parse('arm64').kind, 'invalid');
+    for (const name of ['arm64', 'amd64']) assert.equal(parse(name).kind, 'invalid');
   });
 
   it('may hold 64 packages and no more', () => {
@@ -66,7 +92,7 @@ describe('the name of an image', () => {
   it('may hold words that JavaScript knows', () => {
     assert.deepEqual(parse('constructor/valueof'), {
       kind: 'request',
-      request: { attributes: ['constructor', 'valueof'], system: 'x86_64-linux' },
+      request: { attributes: ['constructor', 'valueof'], systems: ['x86_64-linux'] },
     });
   });
 });

@@ -64,6 +64,18 @@ describe('the configuration', () => {
     }
   });
 
+  it('lists platforms, each once, and one by default', () => {
+    const systems = (NIXERY_PLATFORMS: string) => parse({ NIXERY_PLATFORMS }).builder.systems;
+    assert.deepEqual(systems(''), ['x86_64-linux']);
+    assert.deepEqual(systems('linux/arm64'), ['aarch64-linux']);
+    assert.deepEqual(systems('linux/arm64, linux/amd64,linux/arm64'), ['aarch64-linux', 'x86_64-linux']);
+    for (const wrong of ['amd64', 'linux/arm64/v8', 'linux/amd64,,', 'linux/riscv64'])
+      assert.match(
+        problemsOf({ NIXERY_PLATFORMS: wrong }),
+        /NIXERY_PLATFORMS\S* must list platforms: linux\/amd64, linux\/arm64/,
+      );
+  });
+
   it('names every wrong variable at once', () => {
     const message = problemsOf({
       PORT: 'http',

@@ -6,6 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { budget } from '../../functions/access/budget.ts';
 import { parseCredentials } from '../../functions/access/credentials.ts';
 import { privateGate } from '../../functions/access/gate.ts';
+import { platformImages } from '../../functions/builder/platforms/platforms.ts';
+import { pins } from '../../functions/builder/pins.ts';
 import { imageBuilder } from '../../functions/builder/image-builder.ts';
 import type { ImageMaker, MadeImage } from '../../functions/builder/make/make.ts';
 import { imageObject, imageRecordSchema } from '../../functions/builder/image.ts';
@@ -97,14 +99,27 @@ export async function fuzzedRegistry(): Promise<FuzzedRegistry> {
   };
   const known = knownBlobs(store);
   const limits = { timeoutMs: 5_000, maxBuilds: 4, maxQueue: 1_000, pinForMs: 60_000 };
-  const images = imageBuilder({ store, known, source, maker, log, limits, leases: leases({ store, log }) });
+  const references = pins({ store, source, log, pinForMs: limits.pinForMs });
+  const images = imageBuilder({
+    store,
+    known,
+    source,
+    pins: references,
+    maker,
+    log,
+    limits,
+    leases: leases({ store, log }),
+  });
   const token = 'nixery_of-the-fuzzer';
   const sha256 = createHash('sha256').update(token).digest('hex');
   const credentials = parseCredentials(JSON.stringify({ users: { ci: { tokens: [{ sha256 }] } } }));
   const failuresOf = () => budget({ size: 20, perMs: 1_000 });
   const server = await serve(
     handler({
-      registry: registry({ store, known, images, tags: pulledTags(store) }),
+      registry: registry({
+        ...{ store, known, tags: pulledTags(store) },
+        images: platformImages({ images, pins: references, store, log }),
+      }),
       gate: privateGate({
         credentials: { current: () => credentials },
         failures: { ofAddress: failuresOf(), ofUser: failuresOf() },

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { MediaType } from '../../functions/oci/media-type.ts';
-import { digestFromHex } from '../../functions/oci/digest.ts';
+import { digestFromHex, digestOfBytes } from '../../functions/oci/digest.ts';
 import { serialiseImageConfig } from '../../functions/oci/image-config.ts';
+import { serialiseImageIndex } from '../../functions/oci/image-index.ts';
 import { serialiseManifest } from '../../functions/oci/manifest.ts';
 import { architectureOf } from '../../functions/oci/platform.ts';
 
@@ -39,6 +40,28 @@ describe('a manifest', () => {
   it('keeps the layers in their order', () => {
     const turned = serialiseManifest({ ...image, layers: image.layers.toReversed() });
     assert.notEqual(turned.digest, serialiseManifest(image).digest);
+  });
+});
+
+describe('an image index', () => {
+  const entry = (architecture: 'amd64' | 'arm64', digest: typeof b) => ({
+    ...{ mediaType: 'application/vnd.oci.image.manifest.v1+json', digest, size: 7 },
+    platform: { architecture, os: 'linux' } as const,
+  });
+
+  it('has these bytes, whatever the order of its manifests', () => {
+    const [amd64, arm64] = [entry('amd64', b), entry('arm64', c)];
+    const { bytes, digest } = serialiseImageIndex([arm64, amd64]);
+    assert.equal(
+      bytes.toString(),
+      '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[' +
+        `{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"${b}","size":7,` +
+        '"platform":{"architecture":"amd64","os":"linux"}},' +
+        `{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"${c}","size":7,` +
+        '"platform":{"architecture":"arm64","os":"linux"}}]}',
+    );
+    assert.equal(digest, digestOfBytes(bytes));
+    assert.ok(serialiseImageIndex([amd64, arm64]).bytes.equals(bytes));
   });
 });
 

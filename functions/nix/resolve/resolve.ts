@@ -185,7 +185,7 @@ function packageSetProblem(platform: string | null): string {
   if (platform === null) return 'is a package set, not a package';
   const instead: Partial<Record<string, string>> = {
     'aarch64-linux': ': begin the name with arm64/ instead',
-    'x86_64-linux': ': take arm64/ out of the name instead',
+    'x86_64-linux': ': begin the name with amd64/ instead',
   };
   return `is a package set for ${platform}, and an image is of one platform${instead[platform] ?? ''}`;
 }

@@ -1,4 +1,4 @@
-import { type ImageRequest, isPartialName, parseImageName } from '../../builder/image-request.ts';
+import { isPartialName, type NameRequest, parseImageName, type Systems } from '../../builder/image-request.ts';
 import type { PackageSearch } from '../../builder/package-search.ts';
 import { nearMatches } from '../../nix/near-matches.ts';
 import { parseRepositoryName } from '../../oci/reference.ts';
@@ -22,14 +22,14 @@ export type CheckedName =
   | {
       readonly kind: 'name';
       readonly name: string;
-      readonly request: ImageRequest;
+      readonly request: NameRequest;
       readonly parts: readonly CheckedPart[];
     };
 
 const MAX_QUOTED_CHARACTERS = 80;
 
-/** @param packages what there is at its tag; undefined while that is not known */
-export function checkName(text: string, packages: PackageSearch | undefined): CheckedName {
+/** @param packages what there is at its tag; undefined while that is not known @param systems see `parseImageName` */
+export function checkName(text: string, packages: PackageSearch | undefined, systems?: Systems): CheckedName {
   // What people paste.
   const trimmed = text.trim().replace(/^\/+|\/+$/g, '');
   if (trimmed === '') return { kind: 'empty' };
@@ -39,7 +39,7 @@ export function checkName(text: string, packages: PackageSearch | undefined): Ch
     const message = `${shown} is not an image's name: lower-case letters, digits and single . _ - inside, parted by /, at most 255 characters`;
     return { kind: 'invalid', message };
   }
-  const parsed = parseImageName(name);
+  const parsed = parseImageName(name, systems);
   if (parsed.kind === 'invalid') return parsed;
   const parts = [...new Set(name.split('/'))].map((part) => checkPart(part, packages));
   return { kind: 'name', name, request: parsed.request, parts };

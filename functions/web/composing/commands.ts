@@ -1,4 +1,4 @@
-import type { ImageRequest } from '../../builder/image-request.ts';
+import type { NameRequest } from '../../builder/image-request.ts';
 
 /** A way to use an image. */
 export interface Command {
@@ -14,7 +14,7 @@ export interface CommandSubject {
   /** The image's name and tag, within their grammars: nothing in them means anything to a shell, to YAML or to docker. */
   readonly name: string;
   readonly tag: string;
-  readonly request: ImageRequest;
+  readonly request: NameRequest;
 }
 
 /** Ready to be pasted. Pure. */
@@ -26,7 +26,7 @@ export function commandsFor({ origin, name, tag, request }: CommandSubject): rea
     /^(?:bash|dash|zsh|fish|busybox)/.test(attribute.toLowerCase()),
   );
   const terminal = hasShell ? ' -it' : '';
-  const platform = request.system === 'aarch64-linux' ? ' --platform linux/arm64' : '';
+  const platform = request.systems.join() === 'aarch64-linux' ? ' --platform linux/arm64' : '';
   const insecure = protocol === 'http:' ? ' --tls-verify=false' : '';
   const podName = name
     .replace(/[^a-z0-9]+/g, '-')

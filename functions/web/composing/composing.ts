@@ -2,8 +2,7 @@ import type { PackageIndex } from '../../builder/package-index.ts';
 import type { IndexedPackage } from '../../builder/package-search.ts';
 import type { PinOptions } from '../../builder/pins.ts';
 import { parseTag } from '../../oci/reference.ts';
-import { DEFAULT_SYSTEM } from '../../builder/image-request.ts';
-import type { System } from '../../oci/platform.ts';
+import { DEFAULT_SYSTEM, type System } from '../../oci/platform.ts';
 import { checkName, type CheckedName } from './check-name.ts';
 import { type Command, commandsFor } from './commands.ts';
 import { composeMain } from './page.ts';
@@ -35,7 +34,7 @@ const MAX_TYPED_CHARACTERS = 500;
 /** Packages on a page. */
 const SHOWN = 30;
 
-export function composing({ indexes, policy }: Pick<PageWorld, 'indexes' | 'policy'>): Composing {
+export function composing({ indexes, policy, systems }: Pick<PageWorld, 'indexes' | 'policy' | 'systems'>): Composing {
   function indexAt(tag: string, system: System, options?: PinOptions): Promise<PackageIndex> {
     const isTag = parseTag(tag) !== undefined;
     return isTag
@@ -58,10 +57,10 @@ export function composing({ indexes, policy }: Pick<PageWorld, 'indexes' | 'poli
 
     async check({ name, tag }, origin, options) {
       const text = name.slice(0, MAX_TYPED_CHARACTERS);
-      const plain = checkName(text, undefined);
-      const system = plain.kind === 'name' ? plain.request.system : DEFAULT_SYSTEM;
+      const plain = checkName(text, undefined, systems);
+      const system = plain.kind === 'name' ? plain.request.systems[0] : DEFAULT_SYSTEM;
       const index = await indexAt(tag, system, options);
-      const checked = checkName(text, index.kind === 'ready' ? index.packages : undefined);
+      const checked = checkName(text, index.kind === 'ready' ? index.packages : undefined, systems);
       // What would fail is no ready command.
       const isPullable =
         checked.kind === 'name' &&

@@ -1,5 +1,5 @@
 import { anatomyOf, type ImageAnatomy, sharedParts } from './anatomy.ts';
-import { parseImageName } from '../../builder/image-request.ts';
+import { parseImageName, requestsOf } from '../../builder/image-request.ts';
 import type { LookedUpImage } from '../../builder/image-builder.ts';
 import type { PinOptions } from '../../builder/pins.ts';
 import { retryAfter } from '../retry-after.ts';
@@ -30,13 +30,18 @@ export interface Inspecting {
 
 const MAX_SHOWN_CHARACTERS = 255;
 
-export function inspecting({ images, builds, store }: Pick<PageWorld, 'images' | 'builds' | 'store'>): Inspecting {
+export function inspecting({
+  images,
+  builds,
+  store,
+  systems,
+}: Pick<PageWorld, 'images' | 'builds' | 'store' | 'systems'>): Inspecting {
   function lookUp(name: string, tag: string, options?: PinOptions): Promise<LookedUpImage> | { message: string } {
     const repository = parseRepositoryName(name);
     if (repository === undefined) return { message: 'This is not the name of an image.' };
     if (parseTag(tag) === undefined) return { message: 'This is not a tag.' };
-    const parsed = parseImageName(repository);
-    return parsed.kind === 'invalid' ? parsed : images.look(parsed.request, tag, options);
+    const parsed = parseImageName(repository, systems);
+    return parsed.kind === 'invalid' ? parsed : images.look(requestsOf(parsed.request)[0], tag, options);
   }
 
   async function compare(anatomy: ImageAnatomy, name: string, tag: string, options?: PinOptions) {
