@@ -35,7 +35,7 @@ export function audit(log: Pick<Logger, 'info'>, project?: string): Audit {
           bytes: outcome.image.sizeBytes,
           cache: outcome.from,
           ...(outcome.image.mediaType === MediaType.index && { index: true }),
-          without: outcome.without,
+          ...(outcome.without !== undefined && { without: outcome.without }),
         }),
         durationMs: Math.round((performance.now() - startedMs) * 100) / 100,
         ...(context && traceFields(context, project)),
