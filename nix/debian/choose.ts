@@ -1,5 +1,6 @@
 import type { DebianPackage } from './package.ts';
 import { satisfies, type Relation } from './relation.ts';
+import { UNDECLARED } from './undeclared.ts';
 
 /** What each package needs: names of packages that exist, and the groups for which there is none. */
 export interface Choices {
@@ -22,7 +23,7 @@ export function choose(packages: ReadonlyMap<string, DebianPackage>): Choices {
   const depends = new Map<string, readonly string[]>();
   const unmet = new Map<string, readonly string[]>();
   for (const debian of packages.values()) {
-    const chosen = new Set<string>();
+    const chosen = new Set(UNDECLARED.get(debian.name)?.filter((name) => packages.has(name)));
     const open: string[] = [];
     for (const group of debian.depends) {
       const name = real(group, packages) ?? virtual(group, providers);

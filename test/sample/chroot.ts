@@ -31,7 +31,7 @@ const ENVIRONMENT = [
 ];
 
 /**
- * Makes the base, once, with debootstrap and the machine's own sources of Debian's main. Needs root.
+ * Makes the base, once, with debootstrap and the machine's own sources of Debian's main. Needs root, and mounts.
  *
  * @param folder where the base and the packages that were fetched are kept
  */
@@ -42,7 +42,6 @@ export async function makeChroot(folder: string): Promise<Chroot> {
   if (!existsSync(join(base, 'made'))) await makeBase(base, archives);
   // What dpkg syncs, and what one package leaves behind, is in memory.
   const memory = await mkdtemp(join(tmpdir(), 'nixery-chroot-'));
-  await exec('mount', ['-t', 'tmpfs', '-o', 'size=12g', 'tmpfs', memory]);
   const root = join(memory, 'root');
 
   async function enter(): Promise<void> {
@@ -51,9 +50,12 @@ export async function makeChroot(folder: string): Promise<Chroot> {
     await exec('mount', ['-t', 'overlay', '-o', layers, 'overlay', root]);
     await exec('mount', ['--bind', archives, join(root, 'var/cache/apt/archives')]);
     await exec('mount', ['-t', 'proc', 'proc', join(root, 'proc')]);
+    await exec('mount', ['-t', 'devpts', '-o', 'newinstance,ptmxmode=0666', 'devpts', join(root, 'dev/pts')]);
+    await exec('mount', ['--bind', join(root, 'dev/pts/ptmx'), join(root, 'dev/ptmx')]);
   }
   async function leave(): Promise<void> {
-    for (const each of ['proc', 'var/cache/apt/archives', '.']) await exec('umount', ['--lazy', join(root, each)]);
+    for (const each of ['dev/ptmx', 'dev/pts', 'proc', 'var/cache/apt/archives', '.'])
+      await exec('umount', ['--lazy', join(root, each)]);
     for (const each of ['upper', 'work', 'root']) await rm(join(memory, each), { recursive: true });
   }
   return {
@@ -78,7 +80,6 @@ export async function makeChroot(folder: string): Promise<Chroot> {
       }
     },
     async [Symbol.asyncDispose]() {
-      await exec('umount', [memory]);
       await rm(memory, { recursive: true });
     },
   };

@@ -8,6 +8,7 @@ const IRRELEVANT: readonly (readonly [RegExp, string])[] = [
   [/\/(?:sbin|games)\//g, '/bin/'],
   [/\/tmp\/tmp\.\w+/g, '/tmp/x'],
   [/\d\d:\d\d:\d\d/g, 'time'],
+  [/\bin \d+\.\d+s\b/g, 'in time'],
   [/\b0x[0-9a-f]{6,}\b/g, 'address'],
   [/\/lib64\//g, '/lib/'],
   // Docker gives a container without a network a name that nothing resolves.

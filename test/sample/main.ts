@@ -10,12 +10,13 @@ import { readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { debianPackages, drawable } from '../support/debian.ts';
-import { startDockerEngine } from '../support/clients/docker-engine.ts';
-import { projectFolder, startRegistry } from '../support/service/registry-process.ts';
+import { type DockerEngine, startDockerEngine } from '../support/clients/docker-engine.ts';
+import { projectFolder, type RegistryProcess, startRegistry } from '../support/service/registry-process.ts';
 import { type Case, casesOf, knownUses, outcomesIn, scriptOf, type Outcome } from './cases.ts';
-import { makeChroot } from './chroot.ts';
+import { type Chroot, makeChroot } from './chroot.ts';
 import { isSame } from './compare.ts';
 import { draw } from './draw.ts';
+import { runsInNamespace } from './namespace.ts';
 
 const { values } = parseArgs({
   options: { seed: { type: 'string' }, packages: { type: 'string', default: '150' }, only: { type: 'string' } },
@@ -30,33 +31,51 @@ type Seen =
   | { readonly kind: 'failed'; readonly reason: string };
 
 const uses = knownUses();
-const names = packageNames();
-const revision = await readlink(join(debianPackages, 'latest'));
-const chroot = await makeChroot(folder);
-const registry = await startRegistry({ NIXERY_PKGS_PATH: debianPackages, STORAGE_PATH: join(folder, 'store') });
-const engine = await startDockerEngine();
-let same = 0;
-let compared = 0;
-try {
-  for (const name of names) {
-    const debian = await remembered(['debian', name, uses.get(name) ?? ''], () => inDebian(name));
-    if (debian.kind === 'failed') {
-      console.log(`${name}: not in Debian: ${debian.reason}`);
-      continue;
-    }
-    const image = await remembered(['image', revision, name, debian.cases], () => inImage(name, debian.cases));
-    compared += 1;
-    const differences = differencesOf(debian, image);
-    if (differences.length === 0) same += 1;
-    console.log(`${differences.length === 0 ? 'same   ' : 'DIFFERS'} ${name}`);
-    for (const line of differences) console.log(`        ${line.replaceAll('\n', '\n        ')}`);
-  }
-} finally {
-  await engine[Symbol.asyncDispose]();
-  await registry[Symbol.asyncDispose]();
-  await chroot[Symbol.asyncDispose]();
+if (await runsInNamespace()) await compareAll();
+
+interface Sides {
+  readonly chroot: Chroot;
+  readonly registry: RegistryProcess;
+  readonly engine: DockerEngine;
+  readonly revision: string;
 }
-console.log(`${same} of ${compared} as in Debian`);
+
+/** Prints what differs as soon as it is seen, and at the end how many packages do as in Debian. */
+async function compareAll(): Promise<void> {
+  const chroot = await makeChroot(folder);
+  const registry = await startRegistry({ NIXERY_PKGS_PATH: debianPackages, STORAGE_PATH: join(folder, 'store') });
+  const engine = await startDockerEngine();
+  const sides = { chroot, registry, engine, revision: await readlink(join(debianPackages, 'latest')) };
+  let same = 0;
+  let compared = 0;
+  const names = packageNames();
+  try {
+    // Packages are installed in Debian, one after the other, while images are made of those that were.
+    let before: Promise<unknown> = Promise.resolve();
+    const installed = names.map((name) => {
+      const seen = before.then(() => seenInDebian(name, sides));
+      before = seen;
+      return { name, seen };
+    });
+    for (const { name, seen } of installed) {
+      const debian = await seen;
+      if (debian.kind === 'failed') {
+        console.log(`${name}: not in Debian: ${debian.reason}`);
+        continue;
+      }
+      const differences = differencesOf(debian, await seenInImage(name, debian.cases, sides));
+      compared += 1;
+      if (differences.length === 0) same += 1;
+      console.log(`${differences.length === 0 ? 'same   ' : 'DIFFERS'} ${name}`);
+      for (const line of differences) console.log(`        ${line.replaceAll('\n', '\n        ')}`);
+    }
+  } finally {
+    await engine[Symbol.asyncDispose]();
+    await registry[Symbol.asyncDispose]();
+    await chroot[Symbol.asyncDispose]();
+  }
+  console.log(`${same} of ${compared} as in Debian`);
+}
 
 function packageNames(): readonly string[] {
   if (values.only !== undefined) return values.only.split(',');
@@ -66,7 +85,11 @@ function packageNames(): readonly string[] {
     .map((one) => one.name);
 }
 
-async function inDebian(name: string): Promise<Seen> {
+function seenInDebian(name: string, { chroot }: Sides): Promise<Seen> {
+  return remembered(['debian', name, uses.get(name) ?? ''], () => inDebian(name, chroot));
+}
+
+async function inDebian(name: string, chroot: Chroot): Promise<Seen> {
   try {
     return await chroot.visit(name, async (debian) => {
       const use = uses.get(name);
@@ -81,7 +104,15 @@ async function inDebian(name: string): Promise<Seen> {
   }
 }
 
-async function inImage(name: string, cases: readonly Case[]): Promise<Seen> {
+function seenInImage(name: string, cases: readonly Case[], { revision, ...sides }: Sides): Promise<Seen> {
+  return remembered(['image', revision, name, cases], () => inImage(name, cases, sides));
+}
+
+async function inImage(
+  name: string,
+  cases: readonly Case[],
+  { registry, engine }: Pick<Sides, 'registry' | 'engine'>,
+): Promise<Seen> {
   const image = `${registry.host}/shell/${name.replaceAll('+', 'x')}`;
   try {
     await engine.docker('pull', '--quiet', image);

@@ -44,6 +44,14 @@ describe('the newest packages', () => {
   });
 });
 
+describe('what a package needs and does not say', () => {
+  it('is chosen where there is such a package', () => {
+    const { depends } = choose(packagesOf('libext2fs2; 1; Depends: libc6', 'libcom-err2; 1', 'libc6; 1'));
+    assert.deepEqual(depends.get('libext2fs2'), ['libc6', 'libcom-err2']);
+    assert.deepEqual(choose(packagesOf('libext2fs2; 1')).depends.get('libext2fs2'), []);
+  });
+});
+
 describe('a group of alternatives', () => {
   it('takes the first that is a package whose version fits', () => {
     const { depends } = choose(packagesOf('a; 1; Depends: b (>= 2) | c | d', 'b; 1', 'c; 1', 'd; 1'));

@@ -39,6 +39,35 @@ const SCRIPT = '#!/bin/sh\necho "$@" | sed s/a/b/\n';
 // A program that is dynamically linked, on any Debian machine.
 const PROGRAM = '/usr/bin/tr';
 
+const PAM_TEMPLATE = `# here are the per-package modules (the "Primary" block)
+$auth_primary
+# here's the fallback if no module succeeds
+auth\trequisite\t\t\tpam_deny.so
+# and here are more per-package modules (the "Additional" block)
+$auth_additional
+# end of pam-auth-update config
+`;
+
+/** As dh_installxmlcatalogs writes it. */
+function catalogued(name: string, type: 'public' | 'system' | 'uri', id: string): string {
+  const add = `update-xmlcatalog --sort --add --type ${type} --id "${id}" --package ${name}`;
+  return `#!/bin/sh
+set -e
+if [ "$1" = configure ]; then
+\t${add} --local /usr/share/book/catalog.xml
+\t${add} --root
+fi
+`;
+}
+
+/** In PEM and as bytes: what is in it does not matter to a keystore. */
+function certificate(bytes: number): { readonly pem: string; readonly der: Buffer } {
+  const der = Buffer.from(Array.from({ length: bytes }, (_, index) => (index * 37) % 256));
+  const lines = der.toString('base64').replace(/.{64}/g, '$&\n');
+  return { pem: `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`, der };
+}
+const CERTIFICATES = [certificate(100), certificate(101), certificate(102)] as const;
+
 const MADE: Readonly<Record<string, Made>> = {
   libc6: { files: { '/lib64/ld-linux-x86-64.so.2': 'loader', '/lib/x86_64-linux-gnu/libc.so.6': 'library' } },
   dash: {
@@ -78,7 +107,13 @@ echo ran > /tmp/nixery-run-postinst-ran
   'cycle-b': { fields: { Depends: 'cycle-a' }, files: { '/usr/share/b': 'b' } },
   'ca-certificates': {
     fields: { Depends: 'tool' },
-    files: { '/usr/share/ca-certificates/b.crt': 'B\n', '/usr/share/ca-certificates/a.crt': 'A' },
+    files: {
+      '/usr/share/ca-certificates/b.crt': 'B\n',
+      '/usr/share/ca-certificates/a.crt': 'A',
+      '/usr/share/ca-certificates/x/One_(1).crt': CERTIFICATES[0].pem,
+      '/usr/share/ca-certificates/x/two.crt': CERTIFICATES[1].pem,
+      '/usr/share/ca-certificates/x/Three.crt': CERTIFICATES[2].pem,
+    },
   },
   documented: {
     fields: { Depends: 'tool-common' },
@@ -199,6 +234,61 @@ if [ -e /usr/lib/php/php-maintscript-helper ]; then
   done
 fi
 `,
+  },
+  'xml-core': {
+    files: {
+      '/usr/share/xml-core/catalog.header': '<catalog>\n',
+      '/usr/share/xml-core/catalog.footer': '</catalog>\n',
+    },
+    postinst: catalogued('xml-core', 'public', '-//XML//'),
+  },
+  'book-xml': {
+    fields: { Depends: 'xml-core, sgml-base' },
+    files: { '/usr/share/book/catalog.xml': 'catalog', '/etc/sgml/book-xml.cat': 'CATALOG' },
+    postinst: catalogued('book-xml', 'system', 'http://book.example/'),
+  },
+  'book-xsl': {
+    fields: { Depends: 'xml-core' },
+    postinst: catalogued('book-xsl', 'uri', 'http://sheet.example/'),
+  },
+  'book-tool': { fields: { Depends: 'book-xml, book-xsl' }, files: { '/usr/share/book-tool/a': 'a' } },
+  'sgml-base': {
+    postinst: '#!/bin/sh\nif [ "$1" = configure ]; then update-catalog --quiet --update-super; fi\n',
+  },
+  'libpam-runtime': {
+    files: {
+      '/usr/share/pam/common-auth': PAM_TEMPLATE,
+      '/usr/share/pam-configs/unix': `Name: Unix
+Default: yes
+Priority: 256
+Auth-Type: Primary
+Auth:
+\t[success=end default=ignore]\tpam_unix.so try_first_pass
+Auth-Initial:
+\t[success=end default=ignore]\tpam_unix.so nullok
+`,
+    },
+  },
+  'libpam-face': {
+    fields: { Depends: 'libpam-runtime' },
+    files: {
+      '/usr/share/pam-configs/face': `Default: yes\nPriority: 300\nAuth-Type: Primary\nAuth:\n\t[success=end default=ignore]\tpam_face.so\n`,
+      '/usr/share/pam-configs/off': 'Default: no\nPriority: 900\nAuth-Type: Primary\nAuth:\n\trequired\tpam_off.so\n',
+    },
+  },
+  'ca-certificates-java': {
+    fields: { Depends: 'ca-certificates' },
+    files: { '/usr/share/ca-certificates-java/program.jar': 'program' },
+  },
+  'partial-src': { files: { '/usr/share/partial/src/rest': 'rest' } },
+  partial: {
+    fields: { Depends: 'partial-src' },
+    files: {
+      '/usr/share/partial/src/own': 'own',
+      '/usr/lib/partial/src': { link: '../../share/partial/src' },
+      '/usr/share/partial/whole/own': 'own',
+      '/usr/lib/partial/whole': { link: '../../share/partial/whole' },
+    },
   },
   libgvc6: {
     files: {
@@ -451,9 +541,57 @@ describe('the Debian package set', { skip: missing.length > 0 ? `without ${missi
   });
   it('makes the file of all certificates, and cacert of nothing else', () => {
     const output = built('cacert');
-    assert.equal(readFileSync(join(output, 'etc/ssl/certs/ca-bundle.crt'), 'utf8'), 'A\nB\n');
-    assert.equal(readFileSync(join(output, 'etc/ssl/certs/ca-certificates.crt'), 'utf8'), 'A\nB\n');
+    const all = `A\nB\n${[CERTIFICATES[0], CERTIFICATES[2], CERTIFICATES[1]].map(({ pem }) => pem).join('')}`;
+    assert.equal(readFileSync(join(output, 'etc/ssl/certs/ca-bundle.crt'), 'utf8'), all);
+    assert.equal(readFileSync(join(output, 'etc/ssl/certs/ca-certificates.crt'), 'utf8'), all);
     const closure = execFileSync('nix-store', ['--query', '--requisites', output], { env: environment }).toString();
     assert.equal(closure.trim(), output);
+  });
+  it("makes Java's keystore of the certificates, the same at all times", () => {
+    const store = readFileSync(join(built('ca-certificates-java'), 'etc/ssl/certs/java/cacerts'));
+    const text = (value: string) => Buffer.concat([number(value.length, 2), Buffer.from(value)]);
+    const number = (value: number, bytes: number) => Buffer.from(value.toString(16).padStart(2 * bytes, '0'), 'hex');
+    const entries = (['one_=1=', 'three', 'two'] as const).map((name, index) => {
+      const { der } = CERTIFICATES[([0, 2, 1] as const)[index] ?? 0];
+      return Buffer.concat([
+        ...[number(2, 4), text(`debian:${name}.pem`), number(0, 8), text('X.509'), number(der.length, 4), der],
+      ]);
+    });
+    const data = Buffer.concat([number(0xfeedfeed, 4), number(2, 4), number(3, 4), ...entries]);
+    const password = Buffer.from('changeit', 'utf16le').swap16();
+    const digest = createHash('sha1').update(password).update('Mighty Aphrodite').update(data).digest();
+    assert.deepEqual(store, Buffer.concat([data, digest]));
+  });
+  it('gathers the catalogs of XML and SGML of an output and of all that it depends on', () => {
+    const catalog = (name: string) => readFileSync(join(built(name), 'etc/xml/catalog'), 'utf8');
+    const line = (kind: string, from: string, id: string, name: string) =>
+      `<delegate${kind} ${from}StartString="${id}" catalog="file:///etc/xml/${name}.xml"/>\n`;
+    const core = line('Public', 'publicId', '-//XML//', 'xml-core');
+    const xml = line('System', 'systemId', 'http://book.example/', 'book-xml');
+    const xsl = line('URI', 'uri', 'http://sheet.example/', 'book-xsl');
+    assert.equal(catalog('xml-core'), `<catalog>\n${core}</catalog>\n`);
+    assert.equal(catalog('book-xml'), `<catalog>\n${core}${xml}</catalog>\n`);
+    assert.equal(catalog('book-tool'), `<catalog>\n${core}${xml}${xsl}</catalog>\n`);
+    const own = readFileSync(join(built('book-xml'), 'etc/xml/book-xml.xml'), 'utf8');
+    assert.match(
+      own,
+      /<delegateSystem systemIdStartString="http:\/\/book.example\/" catalog="file:\/\/\/usr\/share\/book\/catalog.xml"\/>/,
+    );
+    const supercatalog = readFileSync(join(built('book-xml'), 'var/lib/sgml-base/supercatalog'), 'utf8');
+    assert.match(supercatalog, /^--\n## [^]*\n--\nCATALOG \/etc\/sgml\/book-xml.cat\n$/);
+    assert.equal(readlinkSync(join(built('sgml-base'), 'etc/sgml/catalog')), '/var/lib/sgml-base/supercatalog');
+  });
+  it("fills PAM's templates with the profiles that are on by default", () => {
+    const auth = (name: string) => readFileSync(join(built(name), 'etc/pam.d/common-auth'), 'utf8');
+    const filled = (lines: string) => PAM_TEMPLATE.replace('$auth_primary\n', lines).replace('$auth_additional\n', '');
+    assert.equal(auth('libpam-runtime'), filled('auth\t[success=1 default=ignore]\tpam_unix.so nullok\n'));
+    const two =
+      'auth\t[success=2 default=ignore]\tpam_face.so \nauth\t[success=1 default=ignore]\tpam_unix.so try_first_pass\n';
+    assert.equal(auth('libpam-face'), filled(two));
+  });
+  it('leads links to a folder that several packages fill to where it is whole', () => {
+    const output = built('partial');
+    assert.equal(readlinkSync(join(output, 'lib/partial/src')), '/usr/share/partial/src');
+    assert.equal(readlinkSync(join(output, 'lib/partial/whole')), '../../share/partial/whole');
   });
 });

@@ -63,7 +63,9 @@ sub runpath {
     for my $library (@{ $elf->{needed} }) {
         next if $library =~ m{/};
         my ($found) = grep { defined } map { Store::find($store, "$_/$library") } @named, @default;
-        push @folders, $found =~ m{^(.*)/} if defined $found;
+        if (defined $found) { push @folders, $found =~ m{^(.*)/} }
+        # The loader looks there, too, and what is found there is found by itself.
+        elsif (!@kept) { print STDERR "$path needs $library, which nothing that it depends on has\n" }
     }
     my %seen;
     return grep { !$seen{$_}++ } @folders;

@@ -58,8 +58,9 @@ sub write {
     for my $path (sort keys %$targets) {
         my $target = Tree::flat($targets->{$path});
         next unless -l "$out$path" || !lstat "$out$path";
-        if (stays($out, $target)) { replace("$out$path", relative($path, $target)) }
-        else                      { push @open, $path }
+        if (is_merged($store, $target)) { replace("$out$path", $targets->{$path}) }
+        elsif (stays($out, $target))    { replace("$out$path", relative($path, $target)) }
+        else                            { push @open, $path }
     }
     for my $path (@open) {
         my $target = Tree::flat($targets->{$path});
@@ -71,6 +72,13 @@ sub write {
         my $target = Tree::flat($targets->{$path});
         replace("$out$path", relative($path, $target)) if $target !~ $shared && Store::holds("$out$target");
     }
+}
+
+# Whether a folder is filled by several packages, and whole only in an image's root: Go's src, which has some of its files from
+# each of two.
+sub is_merged {
+    my ($store, $target) = @_;
+    return $store->{merged}{$target} //= (grep { -d "$_$target" && !-l "$_$target" } $store->{out}, @{ $store->{dependencies} }) > 1 ? 1 : 0;
 }
 
 # Whether a link inside the output is right. A folder of /etc, /var or documents is filled by many.

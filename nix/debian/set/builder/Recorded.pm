@@ -7,7 +7,7 @@ use File::Basename qw(dirname);
 use Tree;
 
 # The calls that are understood, by the functions of record.bash.
-my $known = qr{\b(?:update-alternatives|ucf|cp|cat|a2enmod|a2enconf|a2ensite|apache2_invoke|php_invoke)\b};
+my $known = qr{\b(?:update-alternatives|ucf|cp|cat|a2enmod|a2enconf|a2ensite|apache2_invoke|php_invoke|update-xmlcatalog|update-catalog)\b};
 
 # The calls that a postinst makes, each as the list of the command and its arguments.
 sub calls {
