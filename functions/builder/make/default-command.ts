@@ -10,8 +10,8 @@ export interface RequestedPackage {
   readonly name: string;
   /** nixpkgs' `meta.mainProgram`. */
   readonly mainProgram: string | undefined;
-  /** Names of what is in its outputs' folders of programs; see {@link programsIn}. */
-  readonly programs: readonly ByteString[];
+  /** Names of what is in its outputs' folders of programs; see {@link programsIn}. Looked up when they matter. */
+  readonly programs: () => readonly ByteString[];
 }
 
 /**
@@ -23,7 +23,7 @@ export function defaultCommand(
   root: RootDirectory,
 ): readonly string[] | undefined {
   const bash = ['bash'];
-  if (packages.some(({ programs }) => programs.includes('bash'))) return bash;
+  if (packages.some(({ programs }) => programs().includes('bash'))) return bash;
   const [only, ...others] = packages;
   if (only && others.length === 0) {
     const main = mainProgram(only);
@@ -32,7 +32,8 @@ export function defaultCommand(
   return nodeAt(root, 'bin/bash') ? bash : undefined;
 }
 
-function mainProgram({ name, mainProgram, programs }: RequestedPackage): string | undefined {
+function mainProgram({ name, mainProgram, programs: find }: RequestedPackage): string | undefined {
+  const programs = find();
   const named = [mainProgram, name].find((one) => one !== undefined && programs.includes(byteString(one)));
   if (named !== undefined) return named;
   const [only, ...others] = programs;

@@ -155,7 +155,7 @@ export function imageMaker(into: {
       requested.map(({ record }) => ({
         name: nameWithoutVersion(record.name, record.packageVersion),
         mainProgram: record.mainProgram ?? undefined,
-        programs: programsIn(record.outputs, record.trees),
+        programs: () => programsIn(record.outputs, record.trees),
       })),
       root(),
     );

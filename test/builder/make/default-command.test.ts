@@ -6,7 +6,7 @@ import { type Files, link, storePath, treeOf } from '../../layer/fixture.ts';
 
 const wanted = (name: string, files: Files, mainProgram?: string) => {
   const tree = treeOf(files);
-  return { name, mainProgram, tree, programs: programsIn([storePath(name)], { [storePath(name)]: tree }) };
+  return { name, mainProgram, tree, programs: () => programsIn([storePath(name)], { [storePath(name)]: tree }) };
 };
 
 function command(packages: ReturnType<typeof wanted>[], others: Files = {}): readonly string[] | undefined {
