@@ -13,7 +13,14 @@ export function tagsAnswer(outcome: TagsOutcome): Answer {
       return json(200, { name: repository, tags }, link === undefined ? {} : { Link: link });
     }
     case 'repository-unknown':
+    case 'reference-unknown':
       return errorAnswer('NAME_UNKNOWN', outcome.message);
+    case 'denied':
+      return errorAnswer('DENIED', outcome.message);
+    case 'busy':
+      return errorAnswer('TOOMANYREQUESTS', outcome.message, undefined, {
+        'Retry-After': String(outcome.retryAfterSeconds),
+      });
     default:
       return invalidAnswer(outcome);
   }

@@ -1,10 +1,12 @@
+import pLimit from 'p-limit';
 import type { Logger } from 'pino';
 import type { StoreRoom } from '../nix/build-room.ts';
-import type { PackageSource } from '../nix/source.ts';
+import { LATEST, type PackageSource } from '../nix/source.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { BlobStore, IoOptions } from '../storage/blob-store.ts';
 import type { KnownBlobs } from '../storage/known-blobs.ts';
 import type { Leases } from '../storage/leases.ts';
+import { sharedWork } from '../concurrency/shared-work.ts';
 import { waitFor } from '../concurrency/wait-for.ts';
 import { type AskedBy, imageAttempts } from './attempts/attempts.ts';
 import type { Builds } from './builds/builds.ts';
@@ -13,9 +15,10 @@ import type { ImageRecord } from './image.ts';
 import type { ImageRequest } from './image-request.ts';
 import { type FoundImage, madeImages } from './images/images.ts';
 import type { ImageMaker } from './make/make.ts';
-import type { ImageOutcome, ImageUnavailable, PackagesDenied } from './outcome.ts';
+import type { ImageOutcome, ImageUnavailable, PackagesDenied, PackagesUnavailable } from './outcome.ts';
 import type { PackagePolicy } from './package-policy.ts';
 import { type LookUpBudget, type Pinned, type PinOptions, pins, type Pins } from './pins.ts';
+import { tooManyUnknown } from './try-later.ts';
 
 /** Images from names: found where they are, made where they are not, once, whoever asks for them and wherever. */
 export interface ImageBuilder {
@@ -25,6 +28,11 @@ export interface ImageBuilder {
   peek(request: ImageRequest, reference: string, pin?: Pinned): FoundImage | PackagesDenied | undefined;
   /** What is known of the image that a request means at a reference. Nothing is built. */
   look(request: ImageRequest, reference: string, options?: PinOptions): Promise<LookedUpImage>;
+  /**
+   * Why a request's packages are not to be had at `latest`; undefined where they are, as far as it is known without building.
+   * Nix is asked where nothing is known, which counts as a look-up.
+   */
+  check(request: ImageRequest, options?: PinOptions): Promise<NameUnavailable | undefined>;
   /** An image that was made before; undefined when no image has this digest. */
   findByDigest(digest: Digest, options?: IoOptions): Promise<FoundImage | PackagesDenied | undefined>;
   /**
@@ -58,6 +66,12 @@ export type LookedUpImage =
   | PackagesDenied
   | Extract<ImageUnavailable, { kind: 'reference-unknown' | 'busy' }>;
 
+/** Why nothing is to be had under a name. */
+export type NameUnavailable =
+  PackagesUnavailable | PackagesDenied | Extract<ImageUnavailable, { kind: 'reference-unknown' | 'busy' }>;
+
+/** Names that Nix is asked about at once without an image to be made. */
+const MAX_CHECKS = 2;
 /** References of a name that are looked up when a blob is missing; each may cost two reads. */
 const MAX_RECALLED = 10;
 
@@ -109,6 +123,9 @@ export function imageBuilder(world: {
     stopped: stopped.signal,
   });
 
+  const checking = sharedWork<NameUnavailable | undefined>();
+  const oneOfFew = pLimit(MAX_CHECKS);
+
   /** @param begun gets the key as soon as it is known */
   async function findOrMake(
     request: ImageRequest,
@@ -156,6 +173,28 @@ export function imageBuilder(world: {
       if (pin.kind === 'busy') return pin;
       const key = maker.keyOf({ request, source, revision: pin.revision });
       return (await images.look(key, options)) ?? { kind: 'not-made', revision: pin.revision, build: key };
+    },
+
+    async check(request, options = {}) {
+      const pin = await references.pin(LATEST, options);
+      if (pin.kind === 'unknown') return { kind: 'reference-unknown', message: pin.message };
+      if (pin.kind === 'busy') return pin;
+      const order = { request, source, revision: pin.revision };
+      const key = maker.keyOf(order);
+      const made = await images.look(key, options);
+      if (made !== undefined) return made.kind === 'denied' ? made : undefined;
+      const left = options.lookUps?.take();
+      if (left?.kind === 'spent') return tooManyUnknown(left.retryAfterSeconds);
+      const why = await checking(
+        key,
+        (signal) => {
+          const ends = [signal, stopped.signal, AbortSignal.timeout(limits.timeoutMs)];
+          return oneOfFew(() => maker.check(order, { signal: AbortSignal.any(ends) }));
+        },
+        options,
+      );
+      if (why === undefined) options.lookUps?.giveBack();
+      return why;
     },
 
     findByDigest: (digest, options) => images.findByDigest(digest, options),

@@ -1,4 +1,4 @@
-import { channelWarning } from '../config/channel-end.ts';
+import { channelWarning, isMaintained } from '../config/channel-end.ts';
 import type { Config } from '../config/config.ts';
 import type { Log } from '../log.ts';
 import { folderSource } from '../nix/folder-source.ts';
@@ -11,7 +11,10 @@ export function packageSource({ packages, nix }: Config, log: Log): PackageSourc
     case 'channel': {
       const warning = channelWarning(packages.channel, Date.now());
       if (warning !== undefined) log.warn(warning);
-      return channelSource(packages.channel, { ...nix, commits: packages.commits });
+      return channelSource(packages.channel, {
+        ...{ ...nix, commits: packages.commits },
+        isMaintained: (channel) => isMaintained(channel, Date.now()),
+      });
     }
     case 'git':
       return gitSource(packages.url, { ...nix, commits: packages.commits });

@@ -12,7 +12,7 @@ import { admitBy, packagePolicy } from '../builder/package-policy.ts';
 import { packageIndexes } from '../builder/package-index.ts';
 import { packageFinder } from '../builder/packages/packages.ts';
 import { pins } from '../builder/pins.ts';
-import { revisionTimes } from '../builder/revisions/revisions.ts';
+import { knownReferences, revisionTimes } from '../builder/revisions/revisions.ts';
 import { packageSource } from './package-source.ts';
 import { composePages } from './pages.ts';
 import { composeCgroups } from './cgroups.ts';
@@ -141,7 +141,10 @@ export async function composeRegistry(
   const ready = readiness({ store, log });
   const { systems } = config.builder;
   const named = platformImages({ store, images, pins: references, log });
-  const answers = registry({ store, known, images: named, systems, tags: pulledTags(store), signer });
+  const answers = registry({
+    ...{ store, known, images: named, systems, tags: pulledTags(store), signer },
+    references: knownReferences({ store, source, log, pinForMs }),
+  });
   const unknown = budget({ size: config.builder.maxUnknownPerMinute, perMs: MINUTE_MS });
   const perHour = budget({ size: config.builder.maxBuildsPerHour, perMs: HOUR_MS });
   const handle = handler({

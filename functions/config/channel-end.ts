@@ -12,6 +12,12 @@ function channelEnd(channel: string): Date | undefined {
   return month === '05' ? new Date(Date.UTC(2001 + Number(year), 0)) : new Date(Date.UTC(2001 + Number(year), 6));
 }
 
+/** Whether a channel gets security updates, as far as anybody knows. */
+export function isMaintained(channel: string, nowMs: number): boolean {
+  const end = channelEnd(channel);
+  return end === undefined || nowMs < end.getTime();
+}
+
 /** What to tell of a channel that is past its end; undefined for one that is maintained, or of which nobody knows. */
 export function channelWarning(channel: string, nowMs: number): string | undefined {
   const end = channelEnd(channel);

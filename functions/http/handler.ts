@@ -70,6 +70,7 @@ export function handler(world: {
 }): Handler {
   const { registry, gate, addresses, log, builds, pages = welcomeAnswer } = world;
 
+  const lookUpsOf = ({ user, address }: Caller) => world.lookUps?.of(user ?? address);
   const originFor = ({ headers }: IncomingMessage) =>
     world.publicOrigin ?? originOf(headers, addresses.kind === 'forwarded');
 
@@ -97,7 +98,7 @@ export function handler(world: {
       signal: from.signal,
       holdMs,
       budget,
-      lookUps: world.lookUps?.of(from.user ?? from.address),
+      lookUps: lookUpsOf(from),
       asker,
       takesIndex: takesIndex(request.headers.accept),
     };
@@ -129,12 +130,12 @@ export function handler(world: {
     }
   }
 
-  async function tagsAnswerTo({ repository, query }: Extract<Route, { kind: 'tags' }>, signal: AbortSignal) {
+  async function tagsAnswerTo({ repository, query }: Extract<Route, { kind: 'tags' }>, from: Caller) {
     const n = query.get('n');
     const last = query.get('last');
     if (n !== null && !/^\d{1,9}$/.test(n)) return badPageAnswer();
     const page = { ...(n !== null && { n: Number(n) }), ...(last !== null && { last }) };
-    return tagsAnswer(await registry.listTags(repository, page, { signal }));
+    return tagsAnswer(await registry.listTags(repository, page, { signal: from.signal, lookUps: lookUpsOf(from) }));
   }
 
   function answerTo(request: IncomingMessage, at: GuardedRoute, from: Caller): Answer | Promise<Answer> {
@@ -149,7 +150,7 @@ export function handler(world: {
       case 'blob':
         return blobAnswerTo(request, at, signal);
       case 'tags':
-        return tagsAnswerTo(at, signal);
+        return tagsAnswerTo(at, from);
       case 'referrers':
         return referrersAnswer(registry.listReferrers(at.repository, at.digest), at.query.has('artifactType'));
       case 'page': {
@@ -157,7 +158,7 @@ export function handler(world: {
         return pages({
           ...at,
           ...from,
-          lookUps: world.lookUps?.of(from.user ?? from.address),
+          lookUps: lookUpsOf(from),
           method,
           headers,
           origin: originFor(request),

@@ -1,5 +1,5 @@
 import { readlinkSync } from 'node:fs';
-import { access, realpath } from 'node:fs/promises';
+import { access, readdir, realpath } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { folderFingerprint, folderRevision } from './folder-revision.ts';
 import { COMMIT, LATEST, type PackageSource, type Pin, SourceError } from './source.ts';
@@ -35,6 +35,7 @@ function plainFolder(path: string): PackageSource {
       if (reference === LATEST || reference === revision) return { kind: 'pinned', revision };
       return { kind: 'unknown', message: `a folder of packages knows ${LATEST} and ${revision} only` };
     },
+    references: async () => [await current()],
     at: () => ({ kind: 'folder', path }),
     async confirm(revision, { signal } = {}) {
       if ((await folderRevision(path, { signal })) === revision) return;
@@ -71,6 +72,9 @@ function folderOfRevisions(path: string): PackageSource {
       if (actual !== revision) throw new SourceError(`${join(path, revision)} was changed: its content is ${actual}`);
       checked.add(revision);
       return { kind: 'pinned', revision };
+    },
+    async references() {
+      return (await readdir(path)).filter((name) => COMMIT.test(name));
     },
     at: (revision) => ({ kind: 'folder', path: join(path, revision) }),
     confirm: () => Promise.resolve(),

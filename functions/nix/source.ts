@@ -45,6 +45,14 @@ export interface PackageSource {
    * @throws SourceError when the source does not answer, or has the revision no more
    */
   madeAt?(revision: string, options?: { signal?: AbortSignal | undefined }): Promise<number>;
+  /**
+   * References that can be asked for, beside `latest`: tags within their grammar.
+   *
+   * @throws SourceError when the source does not answer
+   */
+  references(options?: { signal?: AbortSignal | undefined }): Promise<readonly string[]>;
+  /** Whether commits can be asked for that it does not list: those that were served are told as well. */
+  readonly hasUnlisted?: boolean;
   /** The package set at a revision that {@link pin} gave. */
   at(revision: string): NixSource;
   /**

@@ -59,6 +59,7 @@ export type TagsOutcome =
       readonly next?: { readonly n: number; readonly last: string };
     }
   | { readonly kind: 'repository-unknown'; readonly message: string }
+  | Extract<ImageUnavailable, { kind: 'denied' | 'busy' | 'reference-unknown' }>
   | Invalid;
 
 /** What came of asking for referrers. */

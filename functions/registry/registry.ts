@@ -1,20 +1,21 @@
 import { type NameRequest, parseImageName, type Systems } from '../builder/image-request.ts';
 import type { BuildOptions } from '../builder/image-builder.ts';
 import type { NamedImages } from '../builder/platforms/platforms.ts';
+import type { Image } from '../builder/image.ts';
+import { missingPackages } from '../builder/outcome.ts';
+import type { PinOptions } from '../builder/pins.ts';
+import type { KnownReferences } from '../builder/revisions/revisions.ts';
+import { COMMIT } from '../nix/source.ts';
 import { MediaType } from '../oci/media-type.ts';
 import { DEFAULT_SYSTEM } from '../oci/platform.ts';
 import { type Digest, parseDigest } from '../oci/digest.ts';
-import {
-  MAX_REPOSITORY_CHARACTERS,
-  parseReference,
-  parseRepositoryName,
-  type RepositoryName,
-  type Tag,
-} from '../oci/reference.ts';
+import { parseReference, parseRepositoryName, parseTag, type RepositoryName, type Tag } from '../oci/reference.ts';
 import { type BlobStore, type IoOptions, StorageError } from '../storage/blob-store.ts';
 import { blobKey, type KnownBlobs } from '../storage/known-blobs.ts';
 import type { UrlSigner } from '../storage/url-signer.ts';
-import type { BlobOutcome, Invalid, ManifestOutcome, ReferrersOutcome, TagsOutcome } from './outcome.ts';
+import type { BlobOutcome, ManifestOutcome, ReferrersOutcome, TagsOutcome } from './outcome.ts';
+import { invalidDigest, invalidName, invalidReference } from './invalid.ts';
+import { pageOf } from './page-of.ts';
 import { sentBlobs } from './sent-blobs.ts';
 import type { PulledTags } from './tags.ts';
 
@@ -31,8 +32,12 @@ export interface Registry {
   ): ManifestOutcome | Promise<ManifestOutcome>;
   /** Where the store has addresses of its own, what is known is given at once, as above. */
   findBlob(repository: string, digest: string, options?: IoOptions): BlobOutcome | Promise<BlobOutcome>;
-  /** @param page `n`: at most so many, all when absent; `last`: only those behind it, whether or not it exists */
-  listTags(repository: string, page: { n?: number; last?: string }, options?: IoOptions): Promise<TagsOutcome>;
+  /**
+   * What can be pulled of a name: tags of the package source, whether or not anybody did.
+   *
+   * @param page `n`: at most so many, all when absent; `last`: only those behind it, whether or not it exists
+   */
+  listTags(repository: string, page: { n?: number; last?: string }, options?: PinOptions): Promise<TagsOutcome>;
   listReferrers(repository: string, digest: string): ReferrersOutcome;
 }
 
@@ -52,11 +57,12 @@ export function registry(world: {
   /** The platforms of a name that chooses none; see `parseImageName`. */
   readonly systems?: Systems | undefined;
   readonly tags: PulledTags;
+  readonly references: KnownReferences;
   readonly known: KnownBlobs;
   /** Where the store's own addresses come from, when it has some. */
   readonly signer?: UrlSigner | undefined;
 }): Registry {
-  const { store, images, systems, tags, known, signer } = world;
+  const { store, images, systems, tags, references, known, signer } = world;
   const sent = sentBlobs(store);
 
   async function findByDigest(digest: Digest, options: IoOptions): Promise<ManifestOutcome> {
@@ -65,10 +71,17 @@ export function registry(world: {
     return { kind: 'manifest-unknown', message: `no image here has the digest ${digest}; pull its tag first` };
   }
 
+  async function addTags(repository: RepositoryName, tag: Tag, { revision }: Image, { signal }: IoOptions) {
+    await tags.add(repository, tag, { signal });
+    // The commit as well: it can be asked for from now on, wherever the tag leads later.
+    const commit = references.hasUnlisted ? parseTag(revision) : undefined;
+    if (commit !== undefined) await tags.add(repository, commit, { signal });
+  }
+
   async function build(repository: RepositoryName, request: NameRequest, tag: Tag, options: BuildOptions) {
     const outcome = await images.build(request, tag, options);
     if (outcome.kind !== 'image') return outcome;
-    await tags.add(repository, tag, { signal: options.signal }).catch((error: unknown) => {
+    await addTags(repository, tag, outcome.image, options).catch((error: unknown) => {
       if (!(error instanceof StorageError)) throw error;
       // A list of tags is not worth a pull: the image is there.
       store.notice?.({ kind: 'unlisted-tag', key: error.key, reason: error.message });
@@ -153,8 +166,19 @@ export function registry(world: {
     async listTags(repositoryText, { n, last }, options = {}) {
       const repository = parseRepositoryName(repositoryText);
       if (repository === undefined) return invalidName(repositoryText);
-      const all = await tags.list(repository, options);
-      if (all.length === 0) return { kind: 'repository-unknown', message: `${repository} was never pulled here` };
+      const name = parseImageName(repository, systems);
+      if (name.kind === 'invalid') return { kind: 'name-invalid', message: name.message };
+      const pulled = await tags.list(repository, options);
+      if (pulled.length === 0) {
+        const without = await images.check(name.request, options);
+        if (without?.kind === 'packages-unavailable') {
+          return { kind: 'repository-unknown', message: missingPackages(without) };
+        }
+        if (without !== undefined) return without;
+      }
+      const listed = await references.list(options);
+      const served = references.hasUnlisted ? pulled.filter((tag) => COMMIT.test(tag)) : [];
+      const all = served.length === 0 ? listed : [...new Set([...listed, ...served])].sort();
       return { kind: 'tags', repository, ...pageOf(all, n, last) };
     },
 
@@ -169,41 +193,4 @@ export function registry(world: {
 /** Of a name for several platforms, the one that most machines are. */
 function forOnePlatform({ attributes, systems }: NameRequest): NameRequest {
   return { attributes, systems: [systems.includes(DEFAULT_SYSTEM) ? DEFAULT_SYSTEM : systems[0]] };
-}
-
-/** distribution-spec 1.1, "Content Discovery": `last` is exclusive, and `n=0` gives nothing and no next page. */
-function pageOf(all: readonly string[], n: number | undefined, last: string | undefined) {
-  const ahead = last === undefined ? all : all.filter((tag) => tag > last);
-  if (n === undefined || n >= ahead.length) return { tags: ahead };
-  const tags = ahead.slice(0, n);
-  const end = tags.at(-1);
-  return end === undefined ? { tags } : { tags, next: { n, last: end } };
-}
-
-function invalidName(text: string): Invalid {
-  const message =
-    text.length > MAX_REPOSITORY_CHARACTERS
-      ? `an image's name has at most ${MAX_REPOSITORY_CHARACTERS} characters`
-      : text === ''
-        ? 'the image has no name; its name is its contents, as in shell/git'
-        : `${quote(text)} is not an image's name: lower-case letters, digits and single . _ - inside, parted by /`;
-  return { kind: 'name-invalid', message };
-}
-
-function invalidReference(text: string): Invalid {
-  return text.includes(':')
-    ? invalidDigest(text)
-    : {
-        kind: 'reference-invalid',
-        message: `${quote(text)} is not a tag: letters, digits, . _ -, at most 128 characters`,
-      };
-}
-
-function invalidDigest(text: string): Invalid {
-  return { kind: 'digest-invalid', message: `${quote(text)} is not a digest: sha256: and 64 hexadecimal digits` };
-}
-
-/** A caller's text, short enough for a message. */
-function quote(text: string): string {
-  return JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}...` : text);
 }

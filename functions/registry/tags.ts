@@ -10,7 +10,7 @@ import { recordBytes } from '../storage/record-proof.ts';
 export const tagsSchema = z.object({ version: z.literal(1), repository: z.string(), tags: z.array(z.string()) });
 type Tags = z.infer<typeof tagsSchema>;
 
-/** The tags that were pulled for each name: what `tags/list` can tell of a registry whose names are endless. */
+/** The tags that were pulled for each name, and the revisions that they led to. */
 export interface PulledTags {
   /** Remembers a tag. Costs nothing when this process knows it already. */
   add(repository: RepositoryName, tag: Tag, options?: IoOptions): Promise<void>;

@@ -7,7 +7,7 @@ import { type PlatformsRecord, platformsSchema } from '../builder/platforms/plat
 import { type AttributeRecord, packageRecordSchema } from '../builder/package-record.ts';
 import { packageIndexSchema } from '../builder/package-index.ts';
 import { pinSchema } from '../builder/pins.ts';
-import { revisionTimeSchema } from '../builder/revisions/revisions.ts';
+import { referencesSchema, revisionTimeSchema } from '../builder/revisions/revisions.ts';
 import { joinedPathsSchema } from '../layer/join.ts';
 import { packedPathSchema } from '../layer/packed-path.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -155,7 +155,11 @@ export async function verify(
     wrong: (_key, record) => wrongWithPackage(record),
   });
   await check({ ...unnamed('the reference is looked up again'), area: 'pins', schema: pinSchema });
-  await check({ ...unnamed('the date of a commit is looked up again'), area: 'commits', schema: revisionTimeSchema });
+  await check({
+    ...unnamed('dates of commits, or what tags there are, are looked up again'),
+    area: 'commits',
+    schema: z.union([revisionTimeSchema, referencesSchema]),
+  });
   await check({ ...unnamed('it is ignored'), area: 'failures', schema: failureSchema });
   await check({ ...unnamed('the tags that were pulled for a name are forgotten'), area: 'tags', schema: tagsSchema });
   await check({

@@ -28,6 +28,7 @@ const source: PackageSource = {
       reference === 'latest' ? { kind: 'pinned', revision } : { kind: 'unknown', message: `no ${reference}` },
     ),
   at: () => ({ kind: 'folder', path: '/' }),
+  references: () => Promise.resolve([]),
   confirm: () => Promise.resolve(),
 };
 const request = (...attributes: string[]) => ({ attributes, system: 'x86_64-linux' as const });
@@ -50,6 +51,7 @@ function instance({
   const warnings: string[] = [];
   const log = { info: () => undefined, warn: (...said: readonly unknown[]) => void warnings.push(String(said[1])) };
   const maker: ImageMaker = {
+    check: () => Promise.resolve(undefined),
     keyOf: (order) => keyHash({ attributes: order.request.attributes }),
     async make(order, { signal }): Promise<MadeImage | PackagesUnavailable> {
       made.push(order.request.attributes.join('/'));

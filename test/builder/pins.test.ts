@@ -21,6 +21,7 @@ function fakeSource(isLocal = false, commits?: string) {
       return world.answer;
     },
     at: () => ({ kind: 'folder', path: '/' }),
+    references: () => Promise.resolve([]),
     confirm: () => Promise.resolve(),
   };
   return { world, source };

@@ -266,7 +266,7 @@ describe('GET /v2/N/blobs/DIGEST', () => {
 });
 
 describe('GET /v2/N/tags/list', () => {
-  it('lists the tags that were pulled, in pages', async () => {
+  it('lists the tags that can be pulled, in pages', async () => {
     const { manifest } = await pull('lib/capital');
     const config = JSON.parse((await ask('GET', `/v2/x/blobs/${manifest.config.digest}`)).body.toString()) as {
       config: { Labels: Record<string, string> };

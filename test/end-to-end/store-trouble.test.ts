@@ -163,7 +163,7 @@ describe('a registry over a folder', () => {
         assert.equal(digestOfBytes(body), digest);
       }
       const listed = await request(origin, 'GET', '/v2/greet/tags/list');
-      assert.deepEqual(JSON.parse(listed.body.toString()), { name: 'greet', tags: ['latest'] });
+      assert.deepEqual(JSON.parse(listed.body.toString()), { name: 'greet', tags: [revision, 'latest'] });
 
       await mend(disk);
       assert.deepEqual(await problemsOf(registry), []);

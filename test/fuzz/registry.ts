@@ -7,6 +7,7 @@ import { budget } from '../../functions/access/budget.ts';
 import { parseCredentials } from '../../functions/access/credentials.ts';
 import { privateGate } from '../../functions/access/gate.ts';
 import { platformImages } from '../../functions/builder/platforms/platforms.ts';
+import { knownReferences } from '../../functions/builder/revisions/revisions.ts';
 import { pins } from '../../functions/builder/pins.ts';
 import { imageBuilder } from '../../functions/builder/image-builder.ts';
 import type { ImageMaker, MadeImage } from '../../functions/builder/make/make.ts';
@@ -54,6 +55,7 @@ const source: PackageSource = {
         : { kind: 'unknown', message: `there is no ${reference}` },
     ),
   at: () => ({ kind: 'folder', path: '/nowhere' }),
+  references: () => Promise.resolve([]),
   confirm: () => Promise.resolve(),
 };
 
@@ -67,6 +69,7 @@ export async function fuzzedRegistry(): Promise<FuzzedRegistry> {
   const image = await storeImage(store, ['git', 'jq'], { revision: REVISION });
 
   const maker: ImageMaker = {
+    check: () => Promise.resolve(undefined),
     keyOf: ({ request, revision }) =>
       createHash('sha256')
         .update(`${request.attributes.join('/')} ${revision}`)
@@ -118,6 +121,7 @@ export async function fuzzedRegistry(): Promise<FuzzedRegistry> {
     handler({
       registry: registry({
         ...{ store, known, tags: pulledTags(store) },
+        references: knownReferences({ store, source, log, pinForMs: limits.pinForMs }),
         images: platformImages({ images, pins: references, store, log }),
       }),
       gate: privateGate({

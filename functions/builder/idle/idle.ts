@@ -37,6 +37,7 @@ export function idleWork(): IdleWork {
     rehearse: (into) => run((stop) => rehearse(into, stop)),
     endedBy: (maker) => ({
       keyOf: (order) => maker.keyOf(order),
+      check: (order, call) => maker.check(order, call),
       make(order, call) {
         over.abort();
         return maker.make(order, call);

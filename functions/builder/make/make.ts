@@ -16,6 +16,7 @@ import type { BlobStore } from '../../storage/blob-store.ts';
 import type { KnownBlobs } from '../../storage/known-blobs.ts';
 import type { Leases } from '../../storage/leases.ts';
 import type { ImageRecord } from '../image.ts';
+import { checkPackages } from './check.ts';
 import { knownDenials, subjectsOf } from './denial.ts';
 import { imageKeys } from './key.ts';
 import { rootOf } from '../image-root.ts';
@@ -58,6 +59,8 @@ export interface MadeImage {
 export interface ImageMaker {
   /** The key hash of an image. Pure: it is known before anything of the image is. */
   keyOf(order: ImageOrder): string;
+  /** Why the packages of an image are not to be had; undefined where they are. Nothing is built. */
+  check(order: ImageOrder, call: NixCall): Promise<PackagesUnavailable | PackagesDenied | undefined>;
   make(order: ImageOrder, call: NixCall): Promise<MadeImage | PackagesUnavailable | PackagesDenied>;
 }
 
@@ -173,6 +176,7 @@ export function imageMaker(into: {
 
   return {
     keyOf,
+    check: (order, call) => checkPackages({ finder, policy }, order.request, queryOf(order), call),
     async make(order, call) {
       const over = new AbortController();
       const signal = call.signal ? AbortSignal.any([call.signal, over.signal]) : over.signal;

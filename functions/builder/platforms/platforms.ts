@@ -4,11 +4,11 @@ import { waitFor } from '../../concurrency/wait-for.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { architectureOf, platformText } from '../../oci/platform.ts';
 import type { BlobStore, IoOptions } from '../../storage/blob-store.ts';
-import type { BuildOptions, ImageBuilder } from '../image-builder.ts';
+import type { BuildOptions, ImageBuilder, NameUnavailable } from '../image-builder.ts';
 import { type ImageRequest, type NameRequest, requestsOf } from '../image-request.ts';
 import type { FoundImage } from '../images/images.ts';
 import { failureMessage, type ImageOrigin, type ImageOutcome, type PackagesDenied } from '../outcome.ts';
-import type { Pinned, Pins } from '../pins.ts';
+import type { Pinned, PinOptions, Pins } from '../pins.ts';
 import { type ImageIndexes, imageIndexes, type IndexEntry } from './indexes.ts';
 import { oneBudget } from './one-budget.ts';
 
@@ -22,6 +22,8 @@ export interface NamedImages extends Pick<ImageBuilder, 'stop'> {
   peek(name: NameRequest, reference: string): FoundImage | PackagesDenied | undefined;
   /** An image or an index that was made before; undefined when none has this digest. */
   findByDigest(digest: Digest, options?: IoOptions): Promise<FoundImage | PackagesDenied | undefined>;
+  /** See `ImageBuilder.check`; undefined where any of the platforms has all packages. */
+  check(name: NameRequest, options?: PinOptions): Promise<NameUnavailable | undefined>;
   /** See `ImageBuilder.reportMissing`. */
   reportMissing(
     digest: Digest,
@@ -185,6 +187,16 @@ export function platformImages(world: {
         entries.push(entry);
       }
       return together(entries, index.image);
+    },
+
+    async check(name, options) {
+      let why: NameUnavailable | undefined;
+      for (const request of requestsOf(name)) {
+        const found = await images.check(request, options);
+        if (found?.kind !== 'packages-unavailable') return found;
+        why ??= found;
+      }
+      return why;
     },
 
     async reportMissing(digest, { request, references }, options) {

@@ -6,6 +6,8 @@ import type { BlobStore, IoOptions } from '../../storage/blob-store.ts';
 import { objectKey } from '../../storage/object-key.ts';
 import { findRecord, keyHash, settleRecord } from '../../storage/record.ts';
 
+export { type KnownReferences, knownReferences, referencesSchema } from './references.ts';
+
 /** When revisions were made, asked once and remembered in the store: an image says it, and equal images say the same. */
 export interface RevisionTimes {
   /**

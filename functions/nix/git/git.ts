@@ -1,7 +1,9 @@
 import type { GitOptions } from './run-git.ts';
-import type { HistoryScope } from './history.ts';
+import type { DatedCommit, HistoryScope } from './history.ts';
 import { gitEnvironment, gitLogin } from './login.ts';
 import { type GitRemote, gitRemote } from './remote.ts';
+import { parseTag } from '../../oci/reference.ts';
+import { datedTags, parseDatedTag } from './dated-tag.ts';
 import { COMMIT, LATEST, type PackageSource, type Pin, SHORT_COMMIT, SourceError } from '../source.ts';
 
 /** How commits may be asked for: those that a branch or a tag leads to, or any that the remote hands out. */
@@ -15,7 +17,7 @@ interface SourceOptions extends GitOptions {
 /** What the operator may do about a commit that is refused. */
 const ANY = 'NIXERY_COMMITS=any allows every commit that it hands out';
 
-/** `NIXERY_PKGS_REPO`: a package set in a git repository. A tag is a branch, a tag or a commit, looked for in this order. */
+/** `NIXERY_PKGS_REPO`: a package set in a git repository. A tag is a branch, a tag, a dated tag or a commit, looked for in this order. */
 export function gitSource(address: string, options: SourceOptions): PackageSource {
   const login = gitLogin(address);
   const { url } = login;
@@ -39,14 +41,25 @@ export function gitSource(address: string, options: SourceOptions): PackageSourc
       const names = await remote.names('branches and tags', signal);
       const commit = names.get(`refs/heads/${reference}`) ?? names.get(`refs/tags/${reference}`);
       if (commit !== undefined) return { kind: 'pinned', revision: commit };
+      const dated = await datedCommit(remote, reference, signal);
+      if (dated !== undefined) return { kind: 'pinned', revision: dated };
       const found = await findCommit(remote, reference, { commits, tips: new Set(names.values()), signal });
       return found.kind === 'unknown' ? { ...found, message: `${url} has no branch, tag or ${found.message}` } : found;
     },
     madeAt: (revision, { signal } = {}) => dateOf(remote, url, revision, signal),
+    async references({ signal } = {}) {
+      const [names, recent] = await Promise.all([remote.names('branches and tags', signal), remote.recent(signal)]);
+      const named = [...names.keys()].map((name) => name.replace(/^refs\/(?:heads|tags)\//, ''));
+      const dated = recent === undefined ? [] : datedTags(recent);
+      return [...named.filter((name) => parseTag(name) !== undefined), ...dated];
+    },
     at: (revision) => ({ kind: 'git', url, revision }),
     confirm: () => Promise.resolve(),
   };
 }
+
+/** What its branches are called that are channels; `nixos-unstable-small` and `nixpkgs-26.05-darwin` are some. */
+const CHANNEL = /^(?:nixos|nixpkgs)-(?:unstable|\d\d\.\d\d)(?:-[a-z]+)*$/;
 
 /** Where nixpkgs lives: its repository, and an archive of each of its commits. */
 export interface NixpkgsLocation {
@@ -66,15 +79,20 @@ const NIXPKGS: NixpkgsLocation = {
  */
 export function channelSource(
   channel: string,
-  options: SourceOptions & { readonly nowMs?: () => number },
+  options: SourceOptions & {
+    readonly nowMs?: () => number;
+    /** Whether a channel still gets security updates; all do when absent. */
+    readonly isMaintained?: (channel: string) => boolean;
+  },
   location = NIXPKGS,
 ): PackageSource {
   const login = gitLogin(location.repositoryUrl);
-  const { commits = 'reachable', nowMs = Date.now } = options;
+  const { commits = 'reachable', nowMs = Date.now, isMaintained = () => true } = options;
   const scope = channelHistory(channel, new Date(nowMs()).getUTCFullYear());
   const remote = gitRemote(login, scope, options);
   return {
     description: `nixpkgs (${channel})`,
+    hasUnlisted: true,
     // Not its channel: several lead to one commit.
     origin: publicOrigin(login.url),
     isLocal: false,
@@ -97,6 +115,11 @@ export function channelSource(
       return { kind: 'unknown', message: `nixpkgs has no channel or ${found.message}${bounds}` };
     },
     madeAt: (revision, { signal } = {}) => dateOf(remote, login.url, revision, signal),
+    async references({ signal } = {}) {
+      const names = [...(await remote.names('branches and tags', signal)).keys()];
+      const channels = names.map((name) => /^refs\/heads\/(.+)$/.exec(name)?.[1]).filter((name) => name !== undefined);
+      return channels.filter((name) => CHANNEL.test(name) && isMaintained(name));
+    },
     at: (revision) => ({ kind: 'tarball', url: location.archiveUrl(revision) }),
     confirm: () => Promise.resolve(),
   };
@@ -113,6 +136,18 @@ function channelHistory(channel: string, year: number): HistoryScope & { readonl
   const branch = COMMIT.test(channel) || SHORT_COMMIT.test(channel) ? [] : [`heads/${channel}`];
   const references = [...new Set(['heads/master', ...branch])];
   return { references, since: `${from}-01-01` };
+}
+
+/** The commit of a tag that says when it was made; undefined when it is no such tag, or what it says is not so. */
+async function datedCommit(remote: GitRemote, reference: string, signal?: AbortSignal): Promise<string | undefined> {
+  const dated = parseDatedTag(reference);
+  if (dated === undefined) return undefined;
+  const recent = await remote.recent(signal);
+  if (recent?.branch !== dated.branch) return undefined;
+  const isMeant = ({ commit, madeAtS }: DatedCommit): boolean =>
+    commit.startsWith(dated.shortCommit) && madeAtS === dated.madeAtS;
+  const commits = recent.commits.some(isMeant) ? recent.commits : await remote.meant(dated.shortCommit, signal);
+  return commits.find(isMeant)?.commit;
 }
 
 /** A reference that is the name of nothing, as a commit. The message goes on behind "has no branch or". */

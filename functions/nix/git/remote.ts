@@ -3,10 +3,11 @@ import { gitCommand, type GitOptions } from './run-git.ts';
 import { type DatedCommit, gitHistory, type HistoryScope } from './history.ts';
 import type { GitLogin } from './login.ts';
 import { gitOffer } from './offer.ts';
+import { gitRecent, type RecentCommits } from './recent.ts';
 
 /**
  * Asks a git remote what its references mean, without fetching its files. However many ask, one process of each kind works
- * for them, for each of the three questions.
+ * for them, for each of the questions.
  */
 export interface GitRemote {
   /** Its commits by the names of its branches and tags, as `refs/heads/main`, and `HEAD`; tags lead to their commit. */
@@ -15,6 +16,8 @@ export interface GitRemote {
   meant(commit: string, signal?: AbortSignal): Promise<readonly DatedCommit[]>;
   /** Is there such a commit at all? `commit` has 40 digits. When it was made, in seconds since 1970, where there is. */
   handedOut(commit: string, signal?: AbortSignal): Promise<number | undefined>;
+  /** The last commits of the default branch; undefined where there is none. */
+  recent(signal?: AbortSignal): Promise<RecentCommits | undefined>;
 }
 
 /** How long a remote may take to tell its references. */
@@ -39,7 +42,8 @@ export function gitRemote(login: GitLogin, scope: HistoryScope, options: GitOpti
   });
   const meant = gitHistory(git, { url, cacheFolder, scope });
   const handedOut = gitOffer(git, { url, cacheFolder });
-  return { names: list, meant, handedOut };
+  const recent = gitRecent(git, { url, cacheFolder });
+  return { names: list, meant, handedOut, recent: (signal) => recent('', signal) };
 }
 
 /** A peeled tag stands behind the tag itself, as refs/tags/v1^{}. */

@@ -28,6 +28,7 @@ describe('idle work', () => {
     const asked: unknown[] = [];
     const maker = idle.endedBy({
       keyOf: () => 'the key',
+      check: () => Promise.resolve(undefined),
       make(...asking) {
         asked.push(asking);
         return Promise.resolve({ kind: 'denied', message: 'by this test' });
@@ -47,6 +48,7 @@ describe('idle work', () => {
     const idle = idleWork();
     const maker = idle.endedBy({
       keyOf: () => '',
+      check: () => Promise.resolve(undefined),
       make: () => Promise.resolve({ kind: 'denied', message: 'by this test' }),
     });
     await maker.make(order, call);
