@@ -26,6 +26,8 @@ export interface Smoke {
 
 const descriptor = z.object({ digest: z.string().regex(/^sha256:[0-9a-f]{64}$/), size: z.int().nonnegative() });
 const manifestSchema = z.object({ config: descriptor, layers: z.array(descriptor).min(1) });
+const indexSchema = z.object({ manifests: z.array(descriptor).min(1) });
+const LATEST = 'latest';
 
 /**
  * Pulls an image as a client would, without keeping it: every blob was followed to where it rests, and has the digest and
@@ -49,16 +51,26 @@ export async function smokePull({ endpoint, image, login, signal }: SmokePull): 
   }
   await get('/v2/');
 
-  const response = await get(`/v2/${image}/manifests/latest`);
-  const manifest = Buffer.from(await response.arrayBuffer());
-  const digest = digestOfBytes(manifest);
-  if (response.headers.get('Docker-Content-Digest') !== digest) {
-    throw new SmokeError(`the manifest of ${image} has not the digest that ${endpoint} names`);
+  async function manifestAt(reference: string): Promise<{ readonly bytes: Buffer; readonly digest: Digest }> {
+    const response = await get(`/v2/${image}/manifests/${reference}`);
+    const bytes = Buffer.from(await response.arrayBuffer());
+    const digest = digestOfBytes(bytes);
+    const isAsked = reference === LATEST || reference === digest;
+    if (response.headers.get('Docker-Content-Digest') !== digest || !isAsked) {
+      throw new SmokeError(`the manifest of ${image} has not the digest that ${endpoint} names`);
+    }
+    return { bytes, digest };
   }
 
-  const { config, layers } = readManifest(manifest);
-  let bytes = manifest.byteLength;
-  for (const blob of [config, ...layers]) {
+  const { bytes: tagged, digest } = await manifestAt(LATEST);
+  const index = readIndex(tagged);
+  // Of a name for several platforms, the images of all.
+  const manifests = [];
+  for (const entry of index?.manifests ?? []) manifests.push((await manifestAt(entry.digest)).bytes);
+  const images = (index === undefined ? [tagged] : manifests).map(readManifest);
+  const blobs = images.flatMap(({ config, layers }) => [config, ...layers]);
+  let bytes = [tagged, ...manifests].reduce((sum, { byteLength }) => sum + byteLength, 0);
+  for (const blob of blobs) {
     const { body } = await get(`/v2/${image}/blobs/${blob.digest}`);
     const hash = createHash('sha256');
     let length = 0;
@@ -73,7 +85,16 @@ export async function smokePull({ endpoint, image, login, signal }: SmokePull): 
     }
     bytes += length;
   }
-  return { digest, blobs: layers.length + 1, bytes };
+  return { digest, blobs: blobs.length, bytes };
+}
+
+/** Undefined for what is no index. */
+function readIndex(bytes: Buffer): z.infer<typeof indexSchema> | undefined {
+  try {
+    return indexSchema.safeParse(JSON.parse(bytes.toString())).data;
+  } catch {
+    return undefined; // It is no JSON, which who reads it as a manifest says.
+  }
 }
 
 function readManifest(bytes: Buffer): z.infer<typeof manifestSchema> {

@@ -10,6 +10,7 @@ variable "teams" {
     - git_config: whether a git configuration in Secret Manager lets the service into a private repository over https.
     - commits: which commits of it a tag may be: "reachable" from its branches and tags, or "any" that its host hands out,
       those that somebody proposes included.
+    - platforms: what a name means that chooses none, an index of several: "linux/amd64", "linux/arm64".
     - deploy_key: whether a key in Secret Manager lets it in over ssh, and host_key: the public key of the repository's host.
     - cpu, memory_mib: the size of an instance. store_mib: how much of that memory the Nix store may take.
     - min_instances, max_instances, concurrency (requests of one instance at once), timeout_seconds (of one request),
@@ -32,6 +33,7 @@ variable "teams" {
     channel               = optional(string)
     repository            = optional(string)
     commits               = optional(string, "reachable")
+    platforms             = optional(list(string), ["linux/amd64", "linux/arm64"])
     git_config            = optional(bool, false)
     deploy_key            = optional(bool, false)
     host_key              = optional(string)
@@ -85,6 +87,14 @@ variable "teams" {
       can(regex("^(https://[^@\\s]+|ssh://[a-z0-9_-]+@[a-z0-9.-]+(:[0-9]+)?/[^@\\s]+)$", coalesce(team.repository, "https://git.example.com/packages.git")))
     ])
     error_message = "A team's repository must be an https or ssh URL without a password, as repository = \"https://git.example.com/packages.git\". Credentials belong into Secret Manager: git_config = true."
+  }
+
+  validation {
+    condition = alltrue([
+      for team in values(var.teams) :
+      length(team.platforms) > 0 && alltrue([for platform in team.platforms : contains(["linux/amd64", "linux/arm64"], platform)])
+    ])
+    error_message = "A team's platforms must be linux/amd64, linux/arm64 or both, as platforms = [\"linux/amd64\"]."
   }
 
   validation {

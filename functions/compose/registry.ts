@@ -87,7 +87,8 @@ export async function composeRegistry(
   const nix = { ...config.nix, cgroups, fetchEnvironment, admit: policy && admitBy(policy, ALWAYS) };
   const { timeoutMs, evaluatesAhead, storeLimitBytes } = config.nix;
   const isStoreSmall = storeLimitBytes !== undefined;
-  const ahead = evaluatesAhead ? nixAhead(nix, { log, timeoutMs, isStoreSmall }) : undefined;
+  const { systems } = config.builder;
+  const ahead = evaluatesAhead ? nixAhead(nix, { log, timeoutMs, isStoreSmall, systems }) : undefined;
   const packages = packageFinder({ store: patient, nix, ahead, expressions });
   const held = leases({ store, log });
   const room =
@@ -139,7 +140,6 @@ export async function composeRegistry(
     log,
   });
   const ready = readiness({ store, log });
-  const { systems } = config.builder;
   const named = platformImages({ store, images, pins: references, log });
   const answers = registry({
     ...{ store, known, images: named, systems, tags: pulledTags(store), signer },
@@ -194,12 +194,14 @@ export async function composeRegistry(
       const { waiting, running } = watched.counts();
       if (waiting + running === 0) packages.prepare(shell);
       if (nix.importFromDerivation === 'allow') return;
-      await idle
-        .run((signal) => packages.findBuilt(shell, { signal, timeoutMs }))
-        .catch((error: unknown) => {
-          const consequence = 'the first image will take a little longer';
-          log.warn({ err: error }, `cannot find out beforehand what a shell is: ${consequence}`);
-        });
+      for (const system of systems) {
+        await idle
+          .run((signal) => packages.findBuilt({ ...shell, system }, { signal, timeoutMs }))
+          .catch((error: unknown) => {
+            const consequence = 'the first image will take a little longer';
+            log.warn({ err: error }, `cannot find out beforehand what a shell is: ${consequence}`);
+          });
+      }
     },
     async stop() {
       ready.stop();

@@ -117,6 +117,22 @@ run "commits_of_another_kind" {
   expect_failures = [var.teams]
 }
 
+run "platforms_that_there_are_not" {
+  command = plan
+  variables {
+    teams = { payments = { region = "europe-west1", platforms = ["linux/amd64", "linux/riscv64"] } }
+  }
+  expect_failures = [var.teams]
+}
+
+run "no_platform" {
+  command = plan
+  variables {
+    teams = { payments = { region = "europe-west1", platforms = [] } }
+  }
+  expect_failures = [var.teams]
+}
+
 run "a_git_configuration_without_a_repository" {
   command = plan
   variables {

@@ -30,6 +30,7 @@ variables {
     channel               = null
     repository            = "https://git.example.com/payments/packages.git"
     commits               = "reachable"
+    platforms             = ["linux/amd64", "linux/arm64"]
     git_config            = true
     deploy_key            = false
     cpu                   = 4
@@ -228,6 +229,7 @@ run "a_team_without_any_is_reached_from_inside_alone" {
     settings = {
       region                = "europe-west1"
       commits               = "reachable"
+      platforms             = ["linux/amd64", "linux/arm64"]
       git_config            = false
       deploy_key            = false
       cpu                   = 1

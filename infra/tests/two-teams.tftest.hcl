@@ -22,6 +22,7 @@ variables {
       region       = "us-central1"
       repository   = "ssh://git@git.example.com/research/packages.git"
       commits      = "any"
+      platforms    = ["linux/amd64"]
       deploy_key   = true
       host_key     = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
       cpu          = 8

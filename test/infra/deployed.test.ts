@@ -55,6 +55,11 @@ describe('the program as Terraform configures it', { skip }, () => {
     assert.deepEqual(commits, ['reachable', 'any']);
   });
 
+  it('is told which platforms a name stands for', () => {
+    const platforms = ['payments', 'research'].map((team) => environments.get(team)?.get('NIXERY_PLATFORMS'));
+    assert.deepEqual(platforms, ['linux/amd64,linux/arm64', 'linux/amd64']);
+  });
+
   it('starts over the bucket, refuses strangers and passes the smoke test of a rollout', async () => {
     const env = Object.fromEntries(environments.get('payments') ?? []);
     const { BUCKET: bucket = '', NIXERY_CREDENTIALS: credentials = '' } = env;

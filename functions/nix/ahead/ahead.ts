@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { type ClosureQuery, waitingClosureQuery, type WaitingClosureQuery } from '../closure/closure.ts';
+import type { System } from '../../oci/platform.ts';
 import type { Nix, NixCall, ResolveRequest } from '../nix.ts';
 import { waitingEvaluation, type WaitingEvaluation } from './waiting-evaluation.ts';
 
@@ -41,9 +42,11 @@ export function nixAhead(
     readonly timeoutMs: number;
     /** Whether the store has a limit: then no source is kept in it, or fetched again, for nobody. */
     readonly isStoreSmall?: boolean;
+    /** Platforms that images are made for together: the evaluation that waits is for the first of them. Any when absent. */
+    readonly systems?: readonly System[] | undefined;
   },
 ): NixAhead {
-  const { log, timeoutMs, isStoreSmall = false } = world;
+  const { log, timeoutMs, isStoreSmall = false, systems = [] } = world;
   let evaluation: { readonly fits: string; readonly waiting: Promise<WaitingEvaluation | undefined> } | undefined;
   let query: WaitingClosureQuery | undefined;
   let failures = { fits: '', count: 0 };
@@ -95,7 +98,8 @@ export function nixAhead(
       // An evaluation that may build would do so for nobody.
       if (isStopped || nix.importFromDerivation === 'allow') return;
       if (isStoreSmall && request.source.kind !== 'folder') return;
-      beginEvaluation(request);
+      const system = systems.includes(request.system) ? systems[0] : undefined;
+      beginEvaluation(system === undefined ? request : { ...request, system });
       if (query?.hasEnded() !== false) query = waitingClosureQuery(nix);
     },
     async resolve(request, call) {

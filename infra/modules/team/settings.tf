@@ -39,6 +39,7 @@ locals {
       NIXERY_CHANNEL       = var.settings.channel == null ? "" : var.settings.channel
       NIXERY_PKGS_REPO     = var.settings.repository == null ? "" : var.settings.repository
       NIXERY_COMMITS       = var.settings.commits
+      NIXERY_PLATFORMS     = join(",", var.settings.platforms)
       XDG_CONFIG_HOME      = contains(keys(local.files), "git-config") ? "/secrets/git-config" : ""
       GIT_SSH_COMMAND      = var.settings.deploy_key ? local.ssh : ""
       GOOGLE_CLOUD_PROJECT = var.project

@@ -19,6 +19,7 @@ variable "settings" {
     channel               = optional(string)
     repository            = optional(string)
     commits               = string
+    platforms             = list(string)
     git_config            = bool
     deploy_key            = bool
     host_key              = optional(string)
