@@ -11,7 +11,7 @@ if [ "${1:-}" = --unprivileged ]; then
   # shellcheck disable=SC2046 # names without blanks
   set -- "$@" $(find test -name '*.test.ts' -not -path 'test/end-to-end/*' | sort)
 else
-  sh nix/install.sh skopeo podman runc docker.io containerd docker-registry shellcheck debootstrap chromium
+  sh nix/install.sh skopeo podman runc docker.io containerd docker-registry shellcheck debootstrap chromium tmux iproute2
 fi
 node=node_modules/.bin/node
 PATH="$PWD/node_modules/.bin:$PATH"

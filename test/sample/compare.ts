@@ -3,7 +3,7 @@ import type { Outcome } from './cases.ts';
 /** What may differ between two runs of one program, or lies in other places in an image without a difference to people. */
 const IRRELEVANT: readonly (readonly [RegExp, string])[] = [
   // A program's own path: what is below /usr in Debian has a store path here, and one link to it.
-  [/\/nix\/store\/[0-9a-z]{32}-[^/\s:'"]+/g, ''],
+  [/\/nix\/store\/[0-9a-z]{32}-[^/\s:'"]+(?:\/nix-support)?/g, ''],
   [/\/usr(?=\/)/g, ''],
   [/\/(?:sbin|games)\//g, '/bin/'],
   [/\/tmp\/tmp\.\w+/g, '/tmp/x'],

@@ -116,7 +116,17 @@ async function inImage(
   const image = `${registry.host}/shell/${name.replaceAll('+', 'x')}`;
   try {
     await engine.docker('pull', '--quiet', image);
-    const command = ['run', '--rm', '--network=none', '--entrypoint', 'bash', image, '-c', scriptOf(cases)];
+    const command = [
+      'run',
+      '--rm',
+      '--network=none',
+      '--hostname=localhost',
+      '--entrypoint',
+      'bash',
+      image,
+      '-c',
+      scriptOf(cases),
+    ];
     return { kind: 'seen', cases, outcomes: outcomesIn(await engine.docker(...command)) };
   } catch (error) {
     return { kind: 'failed', reason: endOf(error) };

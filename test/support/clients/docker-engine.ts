@@ -8,6 +8,8 @@ import { run, succeeds } from '../command.ts';
 
 /** A Docker Engine, and the containerd that it runs on. */
 export interface DockerEngine extends AsyncDisposable {
+  /** Where it listens, for clients that a test starts in another way. */
+  readonly address: string;
   /** Runs `docker ARGS` against it and gives what it prints. */
   docker(...args: readonly string[]): Promise<string>;
   /** Runs `ctr ARGS` against its containerd. */
@@ -16,13 +18,20 @@ export interface DockerEngine extends AsyncDisposable {
 
 const START_TIMEOUT_MS = 30_000;
 
-/** Starts an engine of the tests' own, with its own folders and socket, without networks. It is ended with all it started. */
-export async function startDockerEngine(): Promise<DockerEngine> {
+/**
+ * Starts an engine of the tests' own, with its own folders and socket, without networks. It is ended with all it started.
+ *
+ * @param enter the first words of its command line, where it is not to run as this process does
+ * @param address a socket's, where it has to be known before
+ */
+export async function startDockerEngine(enter: readonly string[] = [], address?: string): Promise<DockerEngine> {
   const folder = await mkdtemp(join(tmpdir(), 'nixery-docker-'));
-  const socket = `unix://${folder}/docker.sock`;
+  const socket = address ?? `unix://${folder}/docker.sock`;
+  const [program, ...within] = [...enter, 'dockerd'];
   const engine = spawn(
-    'dockerd',
+    program,
     [
+      ...within,
       ...['--host', socket, '--data-root', `${folder}/data`, '--exec-root', `${folder}/exec`],
       ...['--pidfile', `${folder}/docker.pid`, '--iptables=false', '--ip6tables=false', '--bridge=none'],
     ],
@@ -39,6 +48,7 @@ export async function startDockerEngine(): Promise<DockerEngine> {
     await sleep(200);
   }
   return {
+    address: socket,
     docker,
     ctr: (...args) => run('ctr', ['--address', `${folder}/exec/containerd/containerd.sock`, ...args]),
     async [Symbol.asyncDispose]() {
