@@ -12,6 +12,8 @@ import { aptProxy, containerBase } from '../support/service/container-base.ts';
 import { debianPackages } from '../support/debian.ts';
 import { type DockerEngine, startDockerEngine } from '../support/clients/docker-engine.ts';
 import { projectFolder } from '../support/service/registry-process.ts';
+import { run } from '../support/command.ts';
+import { gitServer } from '../support/git/server.ts';
 import { pull, request } from '../support/http/request.ts';
 import { type ServiceContainer, startContainer } from '../support/service/container.ts';
 
@@ -21,6 +23,7 @@ import { type ServiceContainer, startContainer } from '../support/service/contai
  */
 
 const IMAGE = 'nixery-run:test';
+const AUTHOR = ['-c', 'user.name=Author', '-c', 'user.email=author@example.org'];
 /** No cache can be reached here, and asking for one takes seconds each time. */
 const OFFLINE = { NIX_CONFIG: 'substitute = false' };
 
@@ -189,6 +192,27 @@ describe('the service in a container with an empty, small store', () => {
     const answer = await pull(container.origin, '/v2/small/manifests/latest');
     assert.equal(answer.status, 200, answer.body.toString());
     assert.equal((await request(container.origin, 'GET', '/ready')).status, 200);
+  });
+});
+
+describe('a git repository, with the newer Nix of the container', () => {
+  it('is pulled from by branch and by commit', async () => {
+    const folder = await packageSet('repository', [packageOf('small', 'echo one > $out/bin/small')]);
+    const git = (...args: string[]) => run('git', ['-C', folder, ...AUTHOR, ...args]);
+    await git('init', '--quiet', '--initial-branch=main');
+    await git('add', '.');
+    await git('commit', '--quiet', '--message=one');
+    const first = (await git('rev-parse', 'HEAD')).trim();
+    await git('commit', '--quiet', '--allow-empty', '--message=two');
+    await using server = await gitServer(scratch);
+    const env = { ...OFFLINE, STORAGE_PATH: '/tmp/store', NIXERY_PKGS_REPO: `${server.origin}/repository/.git` };
+    await using container = await startContainer(engine, IMAGE, { env });
+    for (const tag of ['latest', 'main', first]) {
+      const { status, body } = await pull(container.origin, `/v2/small/manifests/${tag}`);
+      assert.equal(status, 200, `${tag}: ${body.toString()}`);
+    }
+    const { status, body } = await pull(container.origin, `/v2/small/manifests/${'1'.repeat(40)}`);
+    assert.equal(status, 404, body.toString());
   });
 });
 

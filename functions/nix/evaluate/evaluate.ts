@@ -1,3 +1,4 @@
+import { allowedUris } from './allowed-uris.ts';
 import { clearLeftLocks, isLeftLocked } from './left-locks.ts';
 import type { Nix, NixCall } from '../nix.ts';
 import { run } from '../process/process.ts';
@@ -37,7 +38,8 @@ function evaluateOnce(nix: Nix, evaluation: Evaluation, call: NixCall): Promise<
   // What reads a folder and builds nothing starts nothing; to enter a group takes the kernel some 20 ms.
   const startsNothing = source.kind === 'folder' && nix.importFromDerivation !== 'allow';
   const cgroups = startsNothing ? undefined : nix.cgroups;
-  const open = source.kind === 'folder' ? ['-I', source.path] : ['--option', 'allowed-uris', source.url];
+  const open =
+    source.kind === 'folder' ? ['-I', source.path] : ['--option', 'allowed-uris', allowedUris(source).join(' ')];
   const beside = readable === undefined ? [] : ['-I', readable];
   return run(
     'nix-instantiate',

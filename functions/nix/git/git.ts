@@ -1,6 +1,7 @@
 import type { GitOptions } from './run-git.ts';
 import type { DatedCommit, HistoryScope } from './history.ts';
 import { gitEnvironment, gitLogin } from './login.ts';
+import { nixAddress } from './nix-address.ts';
 import { type GitRemote, gitRemote } from './remote.ts';
 import { parseTag } from '../../oci/reference.ts';
 import { datedTags, parseDatedTag } from './dated-tag.ts';
@@ -53,7 +54,7 @@ export function gitSource(address: string, options: SourceOptions): PackageSourc
       const dated = recent === undefined ? [] : datedTags(recent);
       return [...named.filter((name) => parseTag(name) !== undefined), ...dated];
     },
-    at: (revision) => ({ kind: 'git', url, revision }),
+    at: (revision) => ({ kind: 'git', url: nixAddress(url), revision }),
     confirm: () => Promise.resolve(),
   };
 }
