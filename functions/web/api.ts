@@ -8,7 +8,7 @@ import type { PageRequest } from '../answers/page.ts';
 import type { System } from '../oci/platform.ts';
 import type { Composing } from './composing/composing.ts';
 import type { buildEvents } from './events.ts';
-import type { Inspecting, LookedInto } from './inspecting/inspecting.ts';
+import { differingPackages, type Inspecting, type LookedInto } from './inspecting/inspecting.ts';
 import { retryAfter } from './retry-after.ts';
 import type { StartingBuilds } from './starting-builds.ts';
 
@@ -148,7 +148,19 @@ function imageJson(view: LookedInto['view']) {
       return { state: 'made', ...anatomy, layers, ...(compared && { shared: compared.result ?? null }) };
     }
     case 'not-made':
-      return { state: view.isBuilding ? 'building' : 'not-made', revision: view.revision, build: view.build };
+      return {
+        ...{ state: view.isBuilding ? 'building' : 'not-made', revision: view.revision, build: view.build },
+        ...(view.problem !== undefined && { problem: view.problem }),
+      };
+    case 'platforms':
+      return {
+        state: 'platforms',
+        platforms: view.platforms.map((one): object => ({
+          ...{ platform: one.platform, name: one.name },
+          ...imageJson(one.view),
+        })),
+        differing: differingPackages(view.platforms),
+      };
     case 'refused':
       return { state: 'refused', message: view.message };
     default:

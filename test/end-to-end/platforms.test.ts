@@ -29,6 +29,7 @@ in
   both = program "both";
   other = program "other";
   third = program "third";
+  versions = program "versions" // { version = if isArm then "2.0" else "1.0"; };
   breaks = if isArm then make "breaks" "echo it does not build there >&2; exit 3" else program "breaks";
   slow = if isArm then make "slow" "sleep 4; mkdir -p $out/bin; echo slow >$out/bin/slow" else program "slow";
 }
@@ -224,6 +225,37 @@ describe('a package that one platform does not have', () => {
     await using registry = await start('denied', { NIXERY_DENY: 'both' });
     const answer = await pull(registry.origin, '/v2/both/manifests/latest');
     assert.equal(answer.status, 403);
+  });
+});
+
+describe('the page of a name for several platforms', () => {
+  it('shows the image of each, what differs, and why one is not there', async () => {
+    await using registry = await start('page');
+    const look = async (name: string) => {
+      const { status, body } = await request(registry.origin, 'GET', `/api/images/${name}`);
+      return { status, ...(JSON.parse(body.toString()) as { state: string; platforms: Record<string, unknown>[] }) };
+    };
+    const page = async (name: string) => (await request(registry.origin, 'GET', `/images/${name}`)).body.toString();
+    assert.deepEqual(
+      (await look('both')).platforms.map(({ state }) => state),
+      ['not-made', 'not-made'],
+    );
+    await manifestOf(registry, 'both');
+    const both = await look('both');
+    assert.equal(both.status, 200);
+    assert.deepEqual(
+      both.platforms.map(({ platform, name, state, digest }) => [platform, name, state, digest]),
+      [
+        ['linux/amd64', 'amd64/both', 'made', digestOf(await manifestOf(registry, 'amd64/both'))],
+        ['linux/arm64', 'arm64/both', 'made', digestOf(await manifestOf(registry, 'arm64/both'))],
+      ],
+    );
+    assert.match(await page('both'), /What differs[^]*They hold the same packages in the same versions/);
+    assert.match(await page('amd64/both'), /<dd>linux\/amd64<\/dd>/);
+    await manifestOf(registry, 'breaks');
+    assert.match(await page('breaks'), /not to be had: [^<]*breaks/);
+    await manifestOf(registry, 'versions');
+    assert.match(await page('versions'), /versions:\s+1\.0 \(linux\/amd64\), 2\.0 \(linux\/arm64\)/);
   });
 });
 

@@ -1,8 +1,9 @@
+import { type Architecture, architectureOf, platformText } from '../../oci/platform.ts';
 import type { NameRequest } from '../../builder/image-request.ts';
 
 /** A way to use an image. */
 export interface Command {
-  readonly id: 'docker' | 'podman' | 'kubernetes' | 'actions' | 'dockerfile';
+  readonly id: 'docker' | 'podman' | 'kubernetes' | 'actions' | 'dockerfile' | `docker-${Architecture}`;
   readonly label: string;
   readonly text: string;
 }
@@ -26,14 +27,23 @@ export function commandsFor({ origin, name, tag, request }: CommandSubject): rea
     /^(?:bash|dash|zsh|fish|busybox)/.test(attribute.toLowerCase()),
   );
   const terminal = hasShell ? ' -it' : '';
-  const platform = request.systems.join() === 'aarch64-linux' ? ' --platform linux/arm64' : '';
+  // A machine of the other platform takes that of a name that chooses one when it is told to.
+  const [system, ...others] = request.systems;
+  const isChosen = others.length === 0 && (system === 'aarch64-linux' || name.split('/').includes('amd64'));
+  const platform = isChosen ? ` --platform ${platformText(system)}` : '';
+  const architecture = architectureOf(system);
   const insecure = protocol === 'http:' ? ' --tls-verify=false' : '';
   const podName = name
     .replace(/[^a-z0-9]+/g, '-')
     .slice(0, 50)
     .replace(/^-+|-+$/g, '');
+  const each = others.length === 0 ? [] : [system, ...others];
   return [
     { id: 'docker', label: 'Docker', text: `docker run --rm${terminal}${platform} ${image}` },
+    ...each.map((one): Command => {
+      const text = `docker run --rm${terminal} --platform ${platformText(one)} ${image}`;
+      return { id: `docker-${architectureOf(one)}`, label: `Docker, ${platformText(one)}`, text };
+    }),
     { id: 'podman', label: 'Podman', text: `podman run --rm${terminal}${platform}${insecure} ${image}` },
     {
       id: 'kubernetes',
@@ -45,7 +55,7 @@ export function commandsFor({ origin, name, tag, request }: CommandSubject): rea
         `  name: ${podName}`,
         'spec:',
         '  restartPolicy: Never',
-        ...(platform === '' ? [] : ['  nodeSelector:', '    kubernetes.io/arch: arm64']),
+        ...(platform === '' ? [] : ['  nodeSelector:', `    kubernetes.io/arch: ${architecture}`]),
         '  containers:',
         '    - name: main',
         `      image: ${image}`,
@@ -58,7 +68,7 @@ export function commandsFor({ origin, name, tag, request }: CommandSubject): rea
       text: lines(
         'jobs:',
         '  job:',
-        `    runs-on: ${platform === '' ? 'ubuntu-latest' : 'ubuntu-24.04-arm'}`,
+        `    runs-on: ${platform !== '' && architecture === 'arm64' ? 'ubuntu-24.04-arm' : 'ubuntu-latest'}`,
         '    steps:',
         `      - run: docker run --rm ${image}`,
       ),

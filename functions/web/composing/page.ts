@@ -67,14 +67,19 @@ export function composeMain(view: ComposeView): Html {
 const WORDS = [
   ['shell', 'a shell', 'bash, coreutils, moreutils and nano'],
   ['builder', 'a build environment', 'a shell, a C compiler, make and what a build needs'],
-  ['arm64', '64-bit ARM', 'for another platform than 64-bit x86'],
+  ['amd64', '64-bit x86', 'for this platform, whatever else a name stands for'],
+  ['arm64', '64-bit ARM', 'for this platform, whatever else a name stands for'],
 ] as const;
+
+const PLATFORMS: readonly string[] = ['amd64', 'arm64'];
 
 function words({ state }: ComposeView): Html {
   const parts = partsOf(state.name);
   const links = WORDS.map(([word, label, about]) => {
     const isIn = parts.includes(word);
-    const name = isIn ? without(state.name, word) : [word, ...parts].join('/');
+    // A name chooses one platform at most.
+    const others = parts.filter((part) => !(PLATFORMS.includes(word) && PLATFORMS.includes(part)));
+    const name = isIn ? without(state.name, word) : [word, ...others].join('/');
     return html`<li>
       <a
         class="toggle"

@@ -1,5 +1,7 @@
-import type { ImageAnatomy, ImageAnatomyLayer, SharedParts } from './anatomy.ts';
-import { architectureOf } from '../../oci/platform.ts';
+import type { ImageAnatomy, SharedParts } from './anatomy.ts';
+import { layerPicture } from './layer-picture.ts';
+import { platformsBody, type PlatformView } from './platforms.ts';
+import { platformText } from '../../oci/platform.ts';
 import { type Html, html } from '../html.ts';
 import { bytes, number } from '../words.ts';
 
@@ -12,7 +14,16 @@ export type ImageView =
       readonly fresh: ReadonlySet<string> | undefined;
       readonly compared?: { readonly name: string; readonly result: SharedParts | undefined } | undefined;
     }
-  | { readonly kind: 'not-made'; readonly revision: string; readonly build: string; readonly isBuilding: boolean }
+  | {
+      readonly kind: 'not-made';
+      readonly revision: string;
+      readonly build: string;
+      readonly isBuilding: boolean;
+      /** Why the last build failed; absent where none did. */
+      readonly problem?: string | undefined;
+    }
+  /** Of a name that stands for several. */
+  | { readonly kind: 'platforms'; readonly platforms: readonly PlatformView[] }
   | { readonly kind: 'refused'; readonly message: string };
 
 export interface ImageAddress {
@@ -34,6 +45,7 @@ function body(at: ImageAddress, view: ImageView): Html {
       return html` <p class="lead">
           This image was not made yet, or is not kept any more. Looking at it here begins nothing.
         </p>
+        ${view.problem !== undefined && html`<p class="problem">It could not be made: ${view.problem}</p>`}
         <dl class="facts">
           <div>
             <dt>Revision</dt>
@@ -49,6 +61,8 @@ function body(at: ImageAddress, view: ImageView): Html {
         }`;
     case 'made':
       return made(at, view);
+    case 'platforms':
+      return platformsBody(at.tag, view.platforms);
     default:
       throw new RangeError(`no such view: ${JSON.stringify(view satisfies never)}`);
   }
@@ -62,7 +76,7 @@ function made({ tag }: ImageAddress, { anatomy, fresh, compared }: Extract<Image
       </div>
       <div>
         <dt>Platform</dt>
-        <dd>linux/${architectureOf(anatomy.system)}</dd>
+        <dd>${platformText(anatomy.system)}</dd>
       </div>
       <div>
         <dt>Revision</dt>
@@ -134,79 +148,4 @@ function comparison({ name, result }: { readonly name: string; readonly result: 
     (${bytes(layerBytes)} packed, which a client that has the other does not download again) and ${number(storePaths)}
     store paths (${bytes(storePathBytes)} unpacked).
   </p>`;
-}
-
-const WIDTH = 1000;
-const HEIGHT = 40;
-/** Less is not to be seen. */
-const LEAST_WIDTH = 3;
-
-function layerPicture(layers: readonly ImageAnatomyLayer[], fresh: ReadonlySet<string> | undefined): Html {
-  const total = Math.max(
-    1,
-    layers.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
-  );
-  const share = (WIDTH - layers.length * LEAST_WIDTH) / total;
-  let x = 0;
-  const bars = layers.map((layer) => {
-    const width = LEAST_WIDTH + layer.sizeBytes * share;
-    const bar = html`<rect
-      class="${isFresh(layer, fresh) ? 'fresh' : 'kept'}"
-      x="${x.toFixed(1)}"
-      y="0"
-      width="${(width - 1).toFixed(1)}"
-      height="${HEIGHT}"
-      ><title>${nameOfLayer(layer, layers)}: ${bytes(layer.sizeBytes)}</title></rect
-    >`;
-    x += width;
-    return bar;
-  });
-  const freshCount = fresh && layers.filter((layer) => isFresh(layer, fresh)).length;
-  return html`<svg
-      class="layers"
-      viewBox="0 0 ${WIDTH} ${HEIGHT}"
-      preserveAspectRatio="none"
-      role="img"
-      aria-label="${layers.length} layers by size"
-    >
-      ${bars}
-    </svg>
-    <p class="hint">
-      ${number(layers.length)} layers, from the bottom to the
-      top.${freshCount !== undefined && html` <span class="swatch kept"></span> ${number(layers.length - freshCount)} were in the store already when the image was made, <span class="swatch fresh"></span> ${number(freshCount)} had to be made.`}
-    </p>
-    <details>
-      <summary>Layers as a table</summary>
-      <div class="scroll" tabindex="0" role="region" aria-label="Layers">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">Layer</th>
-              <th scope="col">Packed</th>
-              ${fresh && html`<th scope="col">When made</th>`}
-              <th scope="col">Digest</th>
-            </tr>
-          </thead>
-          <tbody>
-            ${layers.map(
-              (layer) =>
-                html`<tr>
-                  <th scope="row">${nameOfLayer(layer, layers)}</th>
-                  <td class="number">${bytes(layer.sizeBytes)}</td>
-                  ${fresh && html`<td>${isFresh(layer, fresh) ? 'new' : 'there'}</td>`}
-                  <td><code>${layer.digest.slice(7, 19)}</code></td>
-                </tr>`,
-            )}
-          </tbody>
-        </table>
-      </div>
-    </details>`;
-}
-
-function isFresh({ digest }: ImageAnatomyLayer, fresh: ReadonlySet<string> | undefined): boolean {
-  return fresh?.has(digest) === true;
-}
-
-function nameOfLayer(layer: ImageAnatomyLayer, layers: readonly ImageAnatomyLayer[]): string {
-  return layer.storePath ?? (layer === layers.at(-1) ? 'root of the image' : 'small store paths');
 }

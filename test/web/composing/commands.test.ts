@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parse } from 'yaml';
-import { parseImageName } from '../../../functions/builder/image-request.ts';
+import { parseImageName, type Systems } from '../../../functions/builder/image-request.ts';
 import { parseRepositoryName } from '../../../functions/oci/reference.ts';
 import { commandsFor } from '../../../functions/web/composing/commands.ts';
 
-function commands(origin: string, text: string, tag = 'latest'): Record<string, string> {
+function commands(origin: string, text: string, tag = 'latest', systems?: Systems): Record<string, string> {
   const name = parseRepositoryName(text);
   assert.ok(name !== undefined);
-  const parsed = parseImageName(name);
+  const parsed = parseImageName(name, systems);
   assert.ok(parsed.kind === 'request');
   const all = commandsFor({ origin, name, tag, request: parsed.request });
   return Object.fromEntries(all.map(({ id, text }) => [id, text]));
@@ -25,6 +25,18 @@ describe('commands', () => {
     const { docker, podman } = commands('https://r.example.com', 'arm64/hello', 'v1');
     assert.equal(docker, 'docker run --rm --platform linux/arm64 r.example.com/arm64/hello:v1');
     assert.equal(podman, 'podman run --rm --platform linux/arm64 r.example.com/arm64/hello:v1');
+  });
+
+  it('are there for each platform that a name stands for, and for those of a name that chooses one', () => {
+    const both = commands('https://r.example.com', 'hello', 'latest', ['x86_64-linux', 'aarch64-linux']);
+    assert.equal(both['docker'], 'docker run --rm r.example.com/hello:latest');
+    assert.equal(both['docker-amd64'], 'docker run --rm --platform linux/amd64 r.example.com/hello:latest');
+    assert.equal(both['docker-arm64'], 'docker run --rm --platform linux/arm64 r.example.com/hello:latest');
+    assert.doesNotMatch(both['kubernetes'] ?? '', /arch/);
+    const one = commands('https://r.example.com', 'amd64/hello', 'latest', ['x86_64-linux', 'aarch64-linux']);
+    assert.equal(one['docker'], 'docker run --rm --platform linux/amd64 r.example.com/amd64/hello:latest');
+    assert.match(one['kubernetes'] ?? '', /kubernetes.io\/arch: amd64/);
+    assert.equal(one['docker-amd64'], undefined);
   });
 
   it('are YAML where they should be', () => {
