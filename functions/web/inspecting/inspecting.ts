@@ -6,7 +6,8 @@ import { retryAfter } from '../retry-after.ts';
 import { parseRepositoryName, parseTag } from '../../oci/reference.ts';
 import { isOver } from '../build-page.ts';
 import type { Html } from '../html.ts';
-import { type ImageAddress, imageMain, type ImageView } from './page.ts';
+import { type ImageAddress, imageMain } from './page.ts';
+import type { ImageView } from './view.ts';
 import type { PageWorld } from '../page-world.ts';
 
 export { differingPackages } from './platforms.ts';

@@ -1,30 +1,10 @@
-import type { ImageAnatomy, SharedParts } from './anatomy.ts';
+import type { SharedParts } from './anatomy.ts';
+import type { ImageView } from './view.ts';
 import { layerPicture } from './layer-picture.ts';
-import { platformsBody, type PlatformView } from './platforms.ts';
+import { platformsBody } from './platforms.ts';
 import { platformText } from '../../oci/platform.ts';
 import { type Html, html } from '../html.ts';
 import { bytes, number } from '../words.ts';
-
-/** What is to be seen of an image. */
-export type ImageView =
-  | {
-      readonly kind: 'made';
-      readonly anatomy: ImageAnatomy;
-      /** Digests of layers that had to be made when the image was; undefined where nobody knows any more. */
-      readonly fresh: ReadonlySet<string> | undefined;
-      readonly compared?: { readonly name: string; readonly result: SharedParts | undefined } | undefined;
-    }
-  | {
-      readonly kind: 'not-made';
-      readonly revision: string;
-      readonly build: string;
-      readonly isBuilding: boolean;
-      /** Why the last build failed; absent where none did. */
-      readonly problem?: string | undefined;
-    }
-  /** Of a name that stands for several. */
-  | { readonly kind: 'platforms'; readonly platforms: readonly PlatformView[] }
-  | { readonly kind: 'refused'; readonly message: string };
 
 export interface ImageAddress {
   readonly name: string;

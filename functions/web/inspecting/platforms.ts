@@ -2,16 +2,7 @@ import type { ImageAnatomy } from './anatomy.ts';
 import { sharedParts } from './anatomy.ts';
 import { type Html, html } from '../html.ts';
 import { bytes, number } from '../words.ts';
-import type { ImageView } from './page.ts';
-
-/** The image of one platform, of a name that stands for several. */
-export interface PlatformView {
-  /** As `linux/arm64`. */
-  readonly platform: string;
-  /** The name that means it alone. */
-  readonly name: string;
-  readonly view: Exclude<ImageView, { kind: 'platforms' }>;
-}
+import type { PlatformView } from './view.ts';
 
 /** What is in one of two images and not, or in another version, in the other. */
 export interface DifferingPackage {
