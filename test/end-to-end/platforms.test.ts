@@ -8,6 +8,7 @@ import { digestOfBytes } from '../../functions/oci/digest.ts';
 import { run } from '../support/command.ts';
 import { pull, request, type Response } from '../support/http/request.ts';
 import { imagesMade } from '../support/pulled-image.ts';
+import { pullLine } from '../support/service/pull-lines.ts';
 import { NIX_CONFIG, projectFolder, type RegistryProcess, startRegistry } from '../support/service/registry-process.ts';
 
 /** Names that stand for the images of two platforms. The packages of either are made by this machine's shell. */
@@ -70,8 +71,6 @@ async function manifestOf({ origin }: RegistryProcess, name: string, reference =
 const digestOf = ({ headers }: Response) => headers['docker-content-digest'] ?? '';
 
 /** The line of the log for the last pull. */
-const lastPull = ({ log }: RegistryProcess) => log.findLast(({ message }) => message === 'pull');
-
 async function command(script: 'purge' | 'verify', store: string, ...args: readonly string[]): Promise<string> {
   const env = { ...configured(store), NIX_CONFIG };
   return run(process.execPath, [join(projectFolder, 'functions', 'commands', `${script}.ts`), ...args], env);
@@ -83,7 +82,7 @@ describe('a name without a platform', () => {
     const { body, headers } = await manifestOf(registry, 'both');
     assert.equal(headers['content-type'], INDEX);
     assert.equal(headers['vary'], 'Accept');
-    assert.equal(lastPull(registry)?.['index'], true);
+    assert.equal((await pullLine(registry, 'both'))['index'], true);
     const amd64 = await manifestOf(registry, 'amd64/both');
     const arm64 = await manifestOf(registry, 'arm64/both');
     const entry = (answer: Response, architecture: string) => ({
@@ -200,15 +199,16 @@ describe('a package that one platform does not have', () => {
       await using registry = await start(`lacking-${name}`);
       const answer = await manifestOf(registry, name);
       assert.equal(answer.headers['content-type'], MANIFEST);
-      assert.match(String(lastPull(registry)?.['without']), /^not for linux\/arm64: /);
+      assert.match(String((await pullLine(registry, name))['without']), /^not for linux\/arm64: /);
       assert.equal(digestOf(await manifestOf(registry, `amd64/${name}`)), digestOf(answer));
       const arm64 = await pull(registry.origin, `/v2/arm64/${name}/manifests/latest`);
       assert.equal(arm64.status, status);
       assert.match(arm64.body.toString(), why);
       // From memory, with the reason still.
       await manifestOf(registry, name);
-      assert.equal(lastPull(registry)?.['cache'], 'memory');
-      assert.match(String(lastPull(registry)?.['without']), /^not for linux\/arm64: /);
+      const again = await pullLine(registry, name, { nth: 2 });
+      assert.equal(again['cache'], 'memory');
+      assert.match(String(again['without']), /^not for linux\/arm64: /);
       const said = registry.log.filter(({ without, message }) => without !== undefined && message !== 'pull');
       assert.equal(said.length, 1);
     });

@@ -8,6 +8,7 @@ import { addCommits } from '../support/git/long-history.ts';
 import { gitRepository, type GitRepository } from '../support/git/repository.ts';
 import { pull, request } from '../support/http/request.ts';
 import { imagesMade } from '../support/pulled-image.ts';
+import { pullLine } from '../support/service/pull-lines.ts';
 import { type RegistryProcess, startRegistry } from '../support/service/registry-process.ts';
 
 /** What can be pulled of a name, for what deploys images. */
@@ -107,14 +108,14 @@ describe('tags/list of a git repository', () => {
     assert.equal(newestOfRenovate(tags, /^trunk-(?<major>\d+)-[a-f0-9]+$/), newest);
     const { status, body } = await pull(registry.origin, `/v2/greet/manifests/${newest}`);
     assert.equal(status, 200, body.toString());
-    assert.equal(registry.log.findLast(({ message }) => message === 'pull')?.['revision'], commitAt('trunk'));
+    assert.equal((await pullLine(registry, 'greet', { reference: newest }))['revision'], commitAt('trunk'));
   });
 
   it('has tags that mean their commits, also when they are not listed any more, and nothing else', async () => {
     const old = commitAt('trunk~2000');
     const meant = await pull(registry.origin, `/v2/greet/manifests/${tagOf(old)}`);
     assert.equal(meant.status, 200, meant.body.toString());
-    assert.equal(registry.log.findLast(({ message }) => message === 'pull')?.['revision'], old);
+    assert.equal((await pullLine(registry, 'greet', { reference: tagOf(old) }))['revision'], old);
     const [time, short] = [FIRST_S, commitAt('trunk').slice(0, 12)];
     for (const wrong of [
       `trunk-${time}-${short}`,
