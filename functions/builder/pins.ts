@@ -1,12 +1,12 @@
 import { LRUCache } from 'lru-cache';
-import type { Logger } from 'pino';
 import { z } from 'zod';
 import { sharedWork } from '../concurrency/shared-work.ts';
-import { COMMIT, type PackageSource, SourceError } from '../nix/source.ts';
-import { type BlobStore, type IoOptions, StorageError } from '../storage/blob-store.ts';
+import { COMMIT, SourceError } from '../nix/source.ts';
+import { type IoOptions, StorageError } from '../storage/blob-store.ts';
 import { objectKey } from '../storage/object-key.ts';
 import { findRecord, keyHash, overwriteRecord } from '../storage/record.ts';
 import type { ImageUnavailable } from './outcome.ts';
+import { type SourceMemory, STALE_FOR_MS } from './revisions/revisions.ts';
 import { tooManyLookUps, tooManyUnknown } from './try-later.ts';
 
 /** What a reference means at the moment. */
@@ -59,22 +59,10 @@ type PinRecord = z.infer<typeof pinSchema>;
 const MAX_REMEMBERED = 10_000;
 /** A reference that does not exist may exist soon; until then the source is not asked each time. */
 const UNKNOWN_FOR_MS = 10_000;
-/** A source that does not answer is left alone for a moment. */
-const STALE_FOR_MS = 10_000;
 /** References that nobody pulled before, and that are looked up at once. They share what asks the source, so that more would only wait. */
 const MAX_LOOK_UPS = 200;
 
-export function pins(world: {
-  readonly store: BlobStore;
-  readonly source: PackageSource;
-  readonly log: Pick<Logger, 'warn'>;
-  /** How long a pin is believed, in milliseconds. */
-  readonly pinForMs: number;
-  /** The time, for records. */
-  readonly nowMs?: () => number;
-  /** A clock that never goes back, for what this process remembers. */
-  readonly elapsedMs?: () => number;
-}): Pins {
+export function pins(world: SourceMemory): Pins {
   const { store, source, log, pinForMs, nowMs = Date.now, elapsedMs = () => performance.now() } = world;
   const remembered = new LRUCache<string, { pinned: Pinned; untilMs: number }>({ max: MAX_REMEMBERED });
   const lookUps = sharedWork<Pinned | NotLookedUp>();

@@ -1,15 +1,15 @@
-import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 import { waitFor } from '../../concurrency/wait-for.ts';
 import type { Digest } from '../../oci/digest.ts';
-import { architectureOf, platformText } from '../../oci/platform.ts';
+import { architectureOf } from '../../oci/platform.ts';
 import type { BlobStore, IoOptions } from '../../storage/blob-store.ts';
 import type { BuildOptions, ImageBuilder, NameUnavailable } from '../image-builder.ts';
-import { type ImageRequest, type NameRequest, requestsOf } from '../image-request.ts';
+import { type NameRequest, requestsOf } from '../image-request.ts';
 import type { FoundImage } from '../images/images.ts';
-import { failureMessage, type ImageOrigin, type ImageOutcome, type PackagesDenied } from '../outcome.ts';
+import type { ImageOrigin, ImageOutcome, PackagesDenied } from '../outcome.ts';
 import type { Pinned, PinOptions, Pins } from '../pins.ts';
 import { type ImageIndexes, imageIndexes, type IndexEntry } from './indexes.ts';
+import { isLack, knownLacks, type Made } from './lacks.ts';
 import { oneBudget } from './one-budget.ts';
 
 export { manifestsOf, platformsObject, type PlatformsRecord, platformsSchema } from './index-record.ts';
@@ -34,19 +34,6 @@ export interface NamedImages extends Pick<ImageBuilder, 'stop'> {
 
 type Pin = Extract<Pinned, { kind: 'pinned' }>;
 
-/** Why a platform has no image of a name, which is no reason for the others to have none. */
-type Lack = Extract<ImageOutcome, { kind: 'packages-unavailable' | 'build-failed' | 'out-of-time' }>;
-
-/** What can be said of the images of a name, each in its platform. */
-interface Made {
-  readonly request: ImageRequest;
-  readonly outcome: ImageOutcome;
-}
-
-/** Platforms of names that are remembered to have no image, and for how long: that of failures. */
-const LACKING = { max: 10_000, ttl: 60_000 };
-/** Names of which it was logged that a platform lacks them: said once. */
-const MAX_SAID = 10_000;
 /** The worst of several origins is that of the whole. */
 const ORIGINS: readonly ImageOrigin[] = ['memory', 'store', 'composed', 'built'];
 
@@ -58,25 +45,7 @@ export function platformImages(world: {
   readonly indexes?: ImageIndexes | undefined;
 }): NamedImages {
   const { images, pins, store, log, indexes = imageIndexes({ store, log }) } = world;
-  const lacking = new LRUCache<string, Lack>(LACKING);
-  const said = new LRUCache<string, true>({ max: MAX_SAID });
-
-  /** Why there is no index of all platforms, for people. */
-  function whyWithout(missing: readonly Made[], revision: string): string {
-    const why = missing
-      .map(({ request, outcome }) => `not for ${platformText(request.system)}: ${failureMessage(outcome) ?? ''}`)
-      .join('; ');
-    const about = `${revision} ${missing[0]?.request.attributes.join('/') ?? ''} ${why}`;
-    if (!said.has(about)) {
-      said.set(about, true);
-      const packages = missing[0]?.request.attributes;
-      log.warn({ packages, revision, without: why }, 'a name has no image for each platform: who asks gets the others');
-    }
-    return why;
-  }
-
-  const lackingKey = (request: ImageRequest, { revision }: Pin): string =>
-    [revision, request.system, ...request.attributes].join(' ');
+  const lacks = knownLacks(log);
 
   async function conclude(made: readonly Made[], options: IoOptions): Promise<ImageOutcome> {
     const whole = made.find(({ outcome }) => outcome.kind !== 'image' && !isLack(outcome));
@@ -95,7 +64,7 @@ export function platformImages(world: {
       if (why === undefined) throw new RangeError('a name without a platform');
       return why.outcome;
     }
-    const without = missing.length === 0 ? {} : { without: whyWithout(missing, first.image.revision) };
+    const without = missing.length === 0 ? {} : { without: lacks.say(missing, first.image.revision) };
     if (others.length === 0) return { ...first.found, ...without };
     const image = await indexes.of(there, options);
     return {
@@ -115,12 +84,12 @@ export function platformImages(world: {
     const budget = oneBudget(options.budget);
     const made = await Promise.all(
       requestsOf(name).map(async (request) => {
-        const lack = lacking.get(lackingKey(request, pin));
+        const lack = lacks.get(request, pin.revision);
         if (lack !== undefined) return { request, outcome: lack };
         const { asker } = options;
         const own = asker && { ...asker, repository: `${architectureOf(request.system)}/${asker.repository}` };
         const outcome = await images.build(request, reference, { ...options, budget, pin, asker: own });
-        if (isLack(outcome)) lacking.set(lackingKey(request, pin), outcome);
+        if (isLack(outcome)) lacks.keep(request, pin.revision, outcome);
         return { request, outcome };
       }),
     );
@@ -140,14 +109,14 @@ export function platformImages(world: {
         if (found?.kind === 'denied') return found;
         if (found !== undefined) entries.push({ system: request.system, image: found.image, found });
         else {
-          const outcome = lacking.get(lackingKey(request, pin));
+          const outcome = lacks.get(request, pin.revision);
           if (outcome === undefined) return undefined;
           missing.push({ request, outcome });
         }
       }
       const [first, ...rest] = entries;
       if (first === undefined) return undefined;
-      const without = missing.length === 0 ? undefined : { without: whyWithout(missing, pin.revision) };
+      const without = missing.length === 0 ? undefined : { without: lacks.say(missing, pin.revision) };
       if (rest.length === 0) return { ...first.found, ...without };
       const image = indexes.peek(entries);
       return (
@@ -209,10 +178,6 @@ export function platformImages(world: {
       await Promise.all([images.stop(), indexes.stop()]);
     },
   };
-}
-
-function isLack(outcome: ImageOutcome): outcome is Lack {
-  return outcome.kind === 'packages-unavailable' || outcome.kind === 'build-failed' || outcome.kind === 'out-of-time';
 }
 
 /** An index as it is given: what is said of one of its images is said of all. */

@@ -1,10 +1,10 @@
-import type { Logger } from 'pino';
 import { z } from 'zod';
 import { sharedWork } from '../../concurrency/shared-work.ts';
-import { LATEST, type PackageSource, SourceError } from '../../nix/source.ts';
-import type { BlobStore, IoOptions } from '../../storage/blob-store.ts';
+import { LATEST, SourceError } from '../../nix/source.ts';
+import type { IoOptions } from '../../storage/blob-store.ts';
 import { objectKey } from '../../storage/object-key.ts';
 import { findRecord, keyHash, overwriteRecord } from '../../storage/record.ts';
+import { type SourceMemory, STALE_FOR_MS } from './source-memory.ts';
 
 /** What can be asked for of the package source, remembered in the store for as long as what references mean. */
 export interface KnownReferences {
@@ -31,20 +31,7 @@ export const referencesSchema = z.object({
   atMs: z.number(),
 });
 
-/** A source that does not answer is left alone for a moment. */
-const STALE_FOR_MS = 10_000;
-
-export function knownReferences(world: {
-  readonly store: BlobStore;
-  readonly source: PackageSource;
-  readonly log: Pick<Logger, 'warn'>;
-  /** How long a list is believed, in milliseconds. */
-  readonly pinForMs: number;
-  /** The time, for records. */
-  readonly nowMs?: () => number;
-  /** A clock that never goes back, for what this process remembers. */
-  readonly elapsedMs?: () => number;
-}): KnownReferences {
+export function knownReferences(world: SourceMemory): KnownReferences {
   const { store, source, log, pinForMs, nowMs = Date.now, elapsedMs = () => performance.now() } = world;
   const key = objectKey('commits', keyHash({ format: FORMAT, references: source.identity, of: source.description }));
   const asking = sharedWork<readonly string[]>();

@@ -7,6 +7,7 @@ import { objectKey } from '../../storage/object-key.ts';
 import { findRecord, keyHash, settleRecord } from '../../storage/record.ts';
 
 export { type KnownReferences, knownReferences, referencesSchema } from './references.ts';
+export { type SourceMemory, STALE_FOR_MS } from './source-memory.ts';
 
 /** When revisions were made, asked once and remembered in the store: an image says it, and equal images say the same. */
 export interface RevisionTimes {
