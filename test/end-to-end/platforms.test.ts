@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,6 +24,8 @@ let
     args = [ "-ec" script ];
     PATH = "/usr/bin:/bin";
     forPlatform = system;
+    # What an earlier run has built takes no time.
+    ofRun = "${randomUUID()}";
   };
   program = name: make name "mkdir -p $out/bin; echo \${name} >$out/bin/\${name}";
 in
@@ -70,7 +73,6 @@ async function manifestOf({ origin }: RegistryProcess, name: string, reference =
 
 const digestOf = ({ headers }: Response) => headers['docker-content-digest'] ?? '';
 
-/** The line of the log for the last pull. */
 async function command(script: 'purge' | 'verify', store: string, ...args: readonly string[]): Promise<string> {
   const env = { ...configured(store), NIX_CONFIG };
   return run(process.execPath, [join(projectFolder, 'functions', 'commands', `${script}.ts`), ...args], env);
@@ -163,7 +165,7 @@ describe('a name without a platform', () => {
   });
 
   it('is completed by another instance when the one that made it is killed between the two', async () => {
-    const killed = await start('killed');
+    await using killed = await start('killed');
     const cut = request(killed.origin, 'GET', '/v2/slow/manifests/latest').catch(() => undefined);
     while (imagesMade(killed).length === 0) await sleep(20);
     assert.equal(imagesMade(killed).length, 1);

@@ -51,7 +51,7 @@ describe('docker run -it shows the first screen of', () => {
     ['htop', 'htop', /Tasks:[^]*Load average:[^]*PID USER[^]*htop/],
     ['shell', 'nano', /GNU nano \d[^]*\^G Help/],
     // Its greeting goes when a terminal that is slow tells it of itself.
-    ['shell/vim', 'vim', /(?:^~.*\n){20}/m],
+    ['shell/vim', 'vim', /(?:^~.*\n){20}[^]*0,0-1 +All/m],
     ['shell/less', 'less /etc/passwd', /^root:x:0:0[^]*\n(?:\/etc\/passwd|:|\(END\))/],
     ['shell/mc', 'mc', /Left +File +Command[^]*1Help/],
     ['shell/procps', 'top', /^top - .*load average[^]*PID USER/],

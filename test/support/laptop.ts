@@ -19,6 +19,9 @@ export interface Laptop extends AsyncDisposable {
   start(command: string, ready: RegExp): Promise<AsyncDisposable>;
 }
 
+/** A process that ends when this one does, however: with a signal, whose name follows (PR_SET_PDEATHSIG in prctl(2)). */
+const WITH_US = ['--pdeathsig'];
+
 /** @param env added to what commands see @throws Error with what was printed when the machine cannot be made */
 export async function startLaptop(env: Readonly<Record<string, string>>): Promise<Laptop> {
   const memory = await mkdtemp(join(tmpdir(), 'nixery-laptop-'));
@@ -30,12 +33,14 @@ mkdir ${memory}/upper ${memory}/work
 mount -t overlay -o lowerdir=${folder},upperdir=${memory}/upper,workdir=${memory}/work overlay ${folder}
 echo made
 exec sleep infinity`;
-  const holder = spawn('unshare', ['--mount', '--net', 'sh', '-ec', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const holder = spawn('setpriv', [...WITH_US, 'KILL', 'unshare', '--mount', '--net', 'sh', '-ec', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const made = once(createInterface(holder.stdout), 'line');
   await Promise.race([made, once(holder, 'exit').then(() => Promise.reject(new Error('no namespace of its own')))]);
   const enter = ['nsenter', `--target=${String(holder.pid)}`, '--mount', '--net', `--wdns=${folder}`];
   const begin = (command: string): { readonly child: ChildProcess; readonly printed: () => string } => {
-    const child = spawn('nsenter', [...enter.slice(1), 'bash', '-c', command], {
+    const child = spawn('setpriv', [...WITH_US, 'TERM', ...enter, 'bash', '-c', command], {
       env: { ...process.env, ...env },
       stdio: ['pipe', 'pipe', 'pipe'],
       // A command and all that it started is ended together.
