@@ -10,6 +10,7 @@ import type { Nix, NixCall, ResolveRequest } from '../nix.ts';
 import { run } from '../process/process.ts';
 import { logTail } from '../process-error.ts';
 import { ProcessError } from '../process-error.ts';
+import { afterMark } from './after-mark.ts';
 
 /** An evaluation of `resolve.nix` that waits for names, or is on its way there. */
 export interface WaitingEvaluation {
@@ -87,9 +88,13 @@ export async function waitingEvaluation(
     ...{ file: 'resolve.nix', source, readable: folder, flags: ['--strict', '--json'] },
     request: { source, system, ahead: { attributes, gate, asked } },
   };
-  const onStderr = (chunk: Buffer): void => {
-    hear(chunk);
-  };
+  // What is written of its own names is not of those that are asked for.
+  const onStderr = afterMark(`${AT_THE_GATE}\n`, {
+    before: said.add,
+    after(chunk) {
+      hear(chunk);
+    },
+  });
   const printed = evaluate(nix, evaluation, { signal: later.signal, onStderr }).finally(() => {
     hasEnded = true;
     clearTimeout(deadline);
@@ -129,6 +134,8 @@ export async function waitingEvaluation(
     answer(names, call) {
       isAsked = true;
       return later.during(call, async (stop) => {
+        // Before the gate opens: from then on Nix may write.
+        hear = call.onStderr ?? hear;
         try {
           await tell(names);
         } catch (error) {
@@ -136,12 +143,6 @@ export async function waitingEvaluation(
           if (!hasEnded) lost(error);
           later.end();
           if (!stop.aborted) return undefined;
-        }
-        const { onStderr: told } = call;
-        if (told) {
-          hear = (chunk) => {
-            told(withoutMark(chunk));
-          };
         }
         void keepOpening();
         try {
@@ -158,11 +159,6 @@ export async function waitingEvaluation(
       await ended;
     },
   };
-}
-
-/** What was traced before it was asked may be read after that. */
-function withoutMark(chunk: Buffer): Buffer {
-  return chunk.includes(AT_THE_GATE) ? Buffer.from(chunk.toString().replace(`${AT_THE_GATE}\n`, '')) : chunk;
 }
 
 /** Between two looks at whether an evaluation that is asked early has come to its gate. */
